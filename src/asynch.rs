@@ -1,0 +1,197 @@
+//! The async driver: the same names over `embedded-io-async` and `embedded-storage-async`. Its twin is
+//! `blocking.rs`.
+//!
+//! Dropping a future while it waits for the transport loses nothing. One dropped in the middle of a flash
+//! write makes the next call say [`Error::Interrupted`]; the sector is then erased and filled again from
+//! [`position`](Updater::position).
+
+use core::future::{poll_fn, Future};
+use core::task::Poll;
+
+use embedded_io_async::{Read, Seek, SeekFrom, Write};
+use embedded_storage_async::nor_flash::NorFlash;
+
+use crate::block::Buffer;
+use crate::device::{Decision, Device, Offer, Running};
+use crate::digest::Sha256;
+use crate::error::{Error, Stop};
+use crate::machine::{Ack, Machine, Step};
+use crate::receipt::Verified;
+use crate::status::Progress;
+use crate::trust::Verify;
+use crate::updater::{unit, AcceptAll, Chunk, CHUNK, FLASH_TOO_SMALL};
+
+/// The mode of updaters over async traits.
+#[derive(Clone, Copy, Debug)]
+pub struct Async;
+
+/// The async [`Updater`](crate::Updater).
+pub type Updater<'a, F, V = crate::updater::DefaultVerifier, P = AcceptAll, H = crate::Sha2> =
+    crate::Updater<'a, F, V, P, H, Async>;
+
+#[cfg(feature = "p256")]
+impl<'a, F: NorFlash> Updater<'a, F> {
+    /// An updater that waits for a package. `flash` covers the device's layout; signatures are checked by
+    /// `p256`.
+    pub fn new(device: &'a Device<'a>, running: Running, flash: F, block: impl Into<Buffer<'a>>) -> Self {
+        Self::with_verifier(device, running, flash, block, crate::P256)
+    }
+}
+
+impl<'a, F: NorFlash, V: Verify, H: Sha256> Updater<'a, F, V, AcceptAll, H> {
+    /// An updater with a verifier (and, by the type `H`, a hash) of your own.
+    pub fn with_verifier(
+        device: &'a Device<'a>,
+        running: Running,
+        flash: F,
+        block: impl Into<Buffer<'a>>,
+        verifier: V,
+    ) -> Self {
+        let unit = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
+        Self::build(Machine::new(device, running, block, unit), flash, verifier)
+    }
+}
+
+impl<F, V, P, H> Updater<'_, F, V, P, H>
+where
+    F: NorFlash,
+    V: Verify,
+    P: FnMut(&Offer<'_>) -> Decision,
+    H: Sha256,
+{
+    /// The package is at its end: proves the image and gives the receipt.
+    ///
+    /// A power cut before it returns leaves the running image as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Truncated`] if bytes are missing: they may still be written.
+    /// [`Refusal::ImageDigest`](crate::Refusal::ImageDigest) if the slot holds another image than the one
+    /// that was signed.
+    pub async fn finish(&mut self) -> Result<Verified, Error<F::Error>> {
+        self.run().await?;
+        self.machine.finish().map_err(Stop::widen)?;
+        self.run().await?;
+        self.machine.receipt().ok_or(Error::Misuse("the update is not complete"))
+    }
+
+    /// Reads a package to its end, installs it and gives the receipt. Tells `progress` after each piece.
+    ///
+    /// After an error, call it again with a reader that begins at [`position`](Self::position), or say with
+    /// [`stream_at`](Self::stream_at) where it begins.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] is the reader's. [`Error::kind`] tells what can be done.
+    pub async fn install<R: Read>(
+        &mut self,
+        mut reader: R,
+        progress: impl FnMut(Progress),
+    ) -> Result<Verified, Error<F::Error, R::Error>> {
+        self.pump(&mut reader, progress, async |_, _| Ok(())).await
+    }
+
+    /// As [`install`](Self::install), for a reader that can seek: it goes to [`position`](Self::position) by
+    /// itself, and bytes that the slot holds are not read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`install`](Self::install).
+    pub async fn install_seekable<R: Read + Seek>(
+        &mut self,
+        mut reader: R,
+        progress: impl FnMut(Progress),
+    ) -> Result<Verified, Error<F::Error, R::Error>> {
+        self.seek(&mut reader).await?;
+        self.pump(&mut reader, progress, Self::seek).await
+    }
+
+    async fn seek<R: Read + Seek>(&mut self, reader: &mut R) -> Result<(), Error<F::Error, R::Error>> {
+        let position = self.position();
+        reader.seek(SeekFrom::Start(u64::from(position))).await.map_err(Error::Transport)?;
+        self.stream_at(position).map_err(Stop::widen)
+    }
+
+    /// Reads and writes until the reader ends; `jump` moves it when bytes may be left out.
+    async fn pump<R: Read>(
+        &mut self,
+        reader: &mut R,
+        mut progress: impl FnMut(Progress),
+        jump: impl AsyncFn(&mut Self, &mut R) -> Result<(), Error<F::Error, R::Error>>,
+    ) -> Result<Verified, Error<F::Error, R::Error>> {
+        let mut chunk = Chunk([0; CHUNK]);
+        loop {
+            let read = reader.read(&mut chunk.0).await.map_err(Error::Transport)?;
+            if read == 0 {
+                return self.finish().await.map_err(Error::reading);
+            }
+            self.write_all(chunk.0.get(..read).unwrap_or_default()).await.map_err(Error::reading)?;
+            progress(self.progress());
+            if self.machine.is_ahead() {
+                jump(self, reader).await?;
+            }
+        }
+    }
+
+    /// Does what the machine asks for until it wants input.
+    async fn run(&mut self) -> Result<(), Error<F::Error>> {
+        loop {
+            let outcome = match self.machine.step().map_err(Stop::widen)? {
+                Step::Receive | Step::Stored | Step::Complete => return Ok(()),
+                Step::Verify(job) => {
+                    others_first().await;
+                    Ok(Ack::Signature(job.check(&mut self.verifier)))
+                }
+                Step::Offer(offer) => Ok(Ack::Decision((self.policy)(&offer))),
+                Step::Erase { to, .. } if to as usize > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
+                Step::Erase { from, to } => self.flash.erase(from, to).await.map(|()| Ack::Done),
+                Step::Write { at, bytes } => self.flash.write(at, bytes).await.map(|()| Ack::Done),
+                Step::Read { at, len } => {
+                    self.read_back(at, len).await?;
+                    continue;
+                }
+            };
+            self.acknowledge(outcome)?;
+        }
+    }
+
+    async fn read_back(&mut self, at: u32, len: u32) -> Result<(), Error<F::Error>> {
+        let mut chunk = Chunk([0; CHUNK]);
+        let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(len as usize));
+        let outcome = self.flash.read(at, bytes).await.map(|()| Ack::Read(bytes));
+        self.acknowledge(outcome)
+    }
+}
+
+/// Takes the package in pieces of any size. Blocks are written to flash as they become whole.
+impl<F, V, P, H> Write for Updater<'_, F, V, P, H>
+where
+    F: NorFlash,
+    V: Verify,
+    P: FnMut(&Offer<'_>) -> Decision,
+    H: Sha256,
+{
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        self.run().await?;
+        let taken = self.machine.feed(bytes).map_err(Stop::widen)?;
+        self.run().await?;
+        Ok(taken)
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        self.run().await
+    }
+}
+
+/// Lets the executor's other tasks run before a signature keeps the core busy.
+fn others_first() -> impl Future<Output = ()> {
+    let mut yielded = false;
+    poll_fn(move |context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+}

@@ -1,0 +1,185 @@
+//! What a device is and believes ([`Device`]), what runs on it ([`Running`]), and what it therefore takes
+//! ([`Offer`], [`Decision`]).
+
+use crate::digest::Digest;
+use crate::error::{Malformed, Refusal};
+use crate::id::{Uuid, Version};
+use crate::layout::{Layout, Slot};
+use crate::manifest::{Element, Elements, Encoding, Manifest};
+use crate::trust::KeySet;
+
+/// A device, as it leaves the factory. Build it in a `const`.
+#[derive(Clone, Copy, Debug)]
+pub struct Device<'d> {
+    pub(crate) layout: &'d Layout,
+    pub(crate) vendor: Uuid,
+    pub(crate) class: Uuid,
+    pub(crate) component: u16,
+    pub(crate) keys: KeySet<'d>,
+    pub(crate) load_addresses: Option<[u32; 2]>,
+    pub(crate) final_hash: FinalHash,
+    pub(crate) downgrade: bool,
+}
+
+impl<'d> Device<'d> {
+    /// A device of this vendor and class that believes `keys`.
+    #[must_use]
+    pub const fn new(layout: &'d Layout, vendor: Uuid, class: Uuid, keys: KeySet<'d>) -> Self {
+        Self {
+            layout,
+            vendor,
+            class,
+            component: 0,
+            keys,
+            load_addresses: None,
+            final_hash: FinalHash::Always,
+            downgrade: false,
+        }
+    }
+
+    /// The part of the device that this updater keeps up to date, if it has several; 0 otherwise.
+    #[must_use]
+    pub const fn component(mut self, component: u16) -> Self {
+        self.component = component;
+        self
+    }
+
+    /// The addresses at which images in slot A and slot B run. Without them a package that names a load
+    /// address is refused.
+    #[must_use]
+    pub const fn load_addresses(mut self, a: u32, b: u32) -> Self {
+        self.load_addresses = Some([a, b]);
+        self
+    }
+
+    /// Who hashes the image before it first runs.
+    #[must_use]
+    pub const fn final_hash(mut self, final_hash: FinalHash) -> Self {
+        self.final_hash = final_hash;
+        self
+    }
+
+    /// Takes a lower version, and the running image again, at an equal security counter.
+    #[must_use]
+    pub const fn allow_downgrade(mut self) -> Self {
+        self.downgrade = true;
+        self
+    }
+
+    /// Where everything lies.
+    #[must_use]
+    pub const fn layout(&self) -> &'d Layout {
+        self.layout
+    }
+
+    /// Checks an authenticated manifest against the device (`docs/format.md`, section 8, step 3).
+    pub(crate) fn judge(&self, running: &Running, manifest: &Manifest, buffer: usize) -> Result<(), Refusal> {
+        let slot = self.layout.target(running.slot);
+        let capacity = self.layout.slot_capacity(slot);
+        if manifest.vendor != self.vendor {
+            return Err(Refusal::WrongVendor { package: manifest.vendor });
+        }
+        if manifest.class != self.class {
+            return Err(Refusal::WrongClass { package: manifest.class });
+        }
+        if manifest.component != self.component {
+            return Err(Refusal::WrongComponent { package: manifest.component, device: self.component });
+        }
+        if manifest.security_counter < running.security_counter {
+            return Err(Refusal::SecurityCounter {
+                package: manifest.security_counter,
+                device: running.security_counter,
+            });
+        }
+        if !self.downgrade && running.image == Some(manifest.image_digest) {
+            return Err(Refusal::AlreadyRunning);
+        }
+        if !self.downgrade
+            && manifest.security_counter == running.security_counter
+            && manifest.version < running.version
+        {
+            return Err(Refusal::Downgrade { package: manifest.version, running: running.version });
+        }
+        if manifest.image_size > capacity {
+            return Err(Refusal::ImageTooLarge { image: manifest.image_size, capacity });
+        }
+        if manifest.block_size() as usize > buffer {
+            return Err(Refusal::BlockTooLarge { block: manifest.block_size(), buffer });
+        }
+        if manifest.encoding != Encoding::Raw {
+            return Err(Refusal::Encoding);
+        }
+        if let Some(package) = manifest.load_address {
+            let [a, b] = self.load_addresses.ok_or(Refusal::LoadAddress { package })?;
+            let runs_at = match slot {
+                Slot::A => a,
+                Slot::B => b,
+            };
+            if package != runs_at {
+                return Err(Refusal::LoadAddress { package });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Who compares the whole image in the slot with its signed digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinalHash {
+    /// `finish` reads the slot back and hashes it.
+    Always,
+    /// The boot stage hashes every image before it first runs. `finish` then relies on the block chain and
+    /// the read-back of each write, unless the update was interrupted.
+    BootStage,
+}
+
+/// What runs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// The slot it runs from.
+    pub slot: Slot,
+    /// Its version.
+    pub version: Version,
+    /// The device's security counter.
+    pub security_counter: u32,
+    /// SHA-256 of its image, if known.
+    pub image: Option<Digest>,
+}
+
+impl Running {
+    /// A device fresh from the factory: slot A, version 0.0.0, counter 0.
+    #[must_use]
+    pub const fn factory() -> Self {
+        Self { slot: Slot::A, version: Version::new(0, 0, 0, 0), security_counter: 0, image: None }
+    }
+}
+
+/// An authenticated manifest that the device itself would take. The application decides; nothing is erased
+/// yet.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Offer<'m> {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The manifest digest, the update's identity.
+    pub digest: Digest,
+    pub(crate) body: &'m [u8],
+}
+
+impl<'m> Offer<'m> {
+    /// All elements of the manifest, those of the vendor's own among them.
+    pub fn elements(&self) -> impl Iterator<Item = Result<Element<'m>, Malformed>> {
+        Elements::new(self.body)
+    }
+}
+
+/// What the application says to an [`Offer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on: the slot will be erased.
+    Accept,
+    /// Not now (battery low, machine in use). Nothing is erased; offer it again later.
+    Defer,
+    /// Never this one.
+    Refuse,
+}

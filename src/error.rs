@@ -1,0 +1,361 @@
+//! What can go wrong, and whether trying again can help.
+
+use core::convert::Infallible;
+use core::fmt;
+
+use crate::id::{Uuid, Version};
+use crate::trust::KeyId;
+
+/// Why a package is refused. Nothing of it was written, unless the variant says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It does not begin as a package does.
+    NotAPackage,
+    /// It is of a format version that this crate does not know.
+    FormatVersion {
+        /// The version it names.
+        found: u8,
+    },
+    /// An object of a type that has no place in a package.
+    ObjectType {
+        /// The type it names.
+        found: u8,
+    },
+    /// More than 64 key sets stand in front of the update.
+    TooManyKeySets,
+    /// It breaks a rule of the format.
+    Malformed(Malformed),
+    /// A manifest element that must be understood, and is not.
+    UnknownElement {
+        /// Its number.
+        number: u16,
+    },
+    /// A trusted key's signature does not verify.
+    BadSignature {
+        /// The key.
+        key: KeyId,
+    },
+    /// Too few trusted keys have signed.
+    TooFewSignatures {
+        /// Signatures that verified.
+        valid: u8,
+        /// The threshold.
+        needed: u8,
+    },
+    /// Manifest and signatures are larger than the block buffer.
+    HeadTooLarge {
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes there are.
+        have: usize,
+    },
+    /// Manifest and signatures are larger than a slot's trailer.
+    TrailerTooLarge {
+        /// Bytes needed; there are 1024.
+        needed: usize,
+    },
+    /// It is for another vendor's devices.
+    WrongVendor {
+        /// The package's.
+        package: Uuid,
+    },
+    /// It is for another class of devices.
+    WrongClass {
+        /// The package's.
+        package: Uuid,
+    },
+    /// It is for another component.
+    WrongComponent {
+        /// The package's.
+        package: u16,
+        /// The device's.
+        device: u16,
+    },
+    /// Its security counter is below the device's.
+    SecurityCounter {
+        /// The package's.
+        package: u32,
+        /// The device's.
+        device: u32,
+    },
+    /// Its version is below the running one, at the same security counter.
+    Downgrade {
+        /// The package's.
+        package: Version,
+        /// The running image's.
+        running: Version,
+    },
+    /// The image is running already.
+    AlreadyRunning,
+    /// The image does not fit its slot.
+    ImageTooLarge {
+        /// Bytes of the image.
+        image: u32,
+        /// Bytes the slot can hold.
+        capacity: u32,
+    },
+    /// Its blocks are larger than the block buffer.
+    BlockTooLarge {
+        /// Bytes of a block.
+        block: u32,
+        /// Bytes of the buffer.
+        buffer: usize,
+    },
+    /// The device has no decoder for its encoding.
+    Encoding,
+    /// It is linked to run at another address than the slot's.
+    LoadAddress {
+        /// The package's.
+        package: u32,
+    },
+    /// The application's policy said no.
+    Policy,
+    /// A block is not the one that was signed. Blocks before it are in the slot; the stream goes on from
+    /// `position()`.
+    BlockHash {
+        /// The block's number.
+        index: u32,
+    },
+    /// Bytes follow the last block.
+    Trailing,
+    /// The slot holds the whole payload, but not the image that was signed for. The slot is void.
+    ImageDigest,
+}
+
+/// Which rule of the format is broken (`docs/format.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Malformed {
+    /// It ends too early. (Said by tools that have the whole package; a device waits for more, and says
+    /// [`Error::Truncated`] in the end.)
+    Truncated,
+    /// A reserved field of the prelude is not 0.
+    Reserved,
+    /// The body length is out of range.
+    BodyLength,
+    /// The length of the signature section is out of range.
+    SectionLength,
+    /// A signature entry's length is out of range or runs over the section.
+    EntryLength,
+    /// Signature entries are not in strictly ascending order.
+    EntryOrder,
+    /// There are more than 32 signature entries.
+    TooManyEntries,
+    /// An element runs over the end of the body.
+    ElementLength,
+    /// Element numbers are not strictly ascending from 1.
+    ElementOrder,
+    /// A known element has a wrong critical bit, length or value.
+    Element {
+        /// Its number.
+        number: u16,
+    },
+    /// A mandatory element is missing.
+    Missing {
+        /// Its number.
+        number: u16,
+    },
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// What stops an update. `F` is the flash's error, `T` the transport's; both are passed on whole.
+///
+/// After any error `position()` says which byte of the package must come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Error<F = Infallible, T = Infallible> {
+    /// The package is refused.
+    Refused(Refusal),
+    /// The application's policy said: not now. Nothing was erased.
+    Deferred,
+    /// The package is not complete. What arrived is kept.
+    Truncated {
+        /// Offset of the first byte that is missing.
+        position: u32,
+    },
+    /// A flash operation failed. If it was a write, its sector will be erased again.
+    Flash(F),
+    /// The flash does not hold what was written to it. Its sector will be erased again.
+    Mismatch {
+        /// Address of the chunk that differs.
+        address: u32,
+    },
+    /// A write was begun and never reported finished (its future was dropped). Its sector will be erased
+    /// again.
+    Interrupted,
+    /// The transport failed.
+    Transport(T),
+    /// The caller's mistake; the text says which.
+    Misuse(&'static str),
+}
+
+/// What a caller can do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ErrorKind {
+    /// Go on from `position()`, now or later: the same package can still succeed.
+    Retry,
+    /// This package will not do on this device.
+    Refused,
+    /// The flash fails: a retry erases the sector again, and may meet the same fault.
+    Flash,
+    /// A mistake in the program.
+    Bug,
+}
+
+impl<F, T> Error<F, T> {
+    /// What a caller can do about it.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(Refusal::BlockHash { .. })
+            | Self::Deferred
+            | Self::Truncated { .. }
+            | Self::Interrupted
+            | Self::Transport(_) => ErrorKind::Retry,
+            Self::Refused(_) => ErrorKind::Refused,
+            Self::Flash(_) | Self::Mismatch { .. } => ErrorKind::Flash,
+            Self::Misuse(_) => ErrorKind::Bug,
+        }
+    }
+}
+
+/// What stops the machine, which knows neither flash nor transport.
+pub(crate) type Stop = Error<Infallible, Infallible>;
+
+impl<F, T> Error<F, T> {
+    /// The same error, its flash and transport errors changed.
+    pub fn map<G, U>(self, flash: impl FnOnce(F) -> G, transport: impl FnOnce(T) -> U) -> Error<G, U> {
+        match self {
+            Self::Refused(refusal) => Error::Refused(refusal),
+            Self::Deferred => Error::Deferred,
+            Self::Truncated { position } => Error::Truncated { position },
+            Self::Flash(error) => Error::Flash(flash(error)),
+            Self::Mismatch { address } => Error::Mismatch { address },
+            Self::Interrupted => Error::Interrupted,
+            Self::Transport(error) => Error::Transport(transport(error)),
+            Self::Misuse(what) => Error::Misuse(what),
+        }
+    }
+}
+
+impl<F> Error<F> {
+    /// The same error where a transport is read as well.
+    pub(crate) fn reading<T>(self) -> Error<F, T> {
+        self.map(|flash| flash, |never| match never {})
+    }
+}
+
+impl Stop {
+    /// The same error among those of a driver.
+    pub(crate) fn widen<F, T>(self) -> Error<F, T> {
+        self.map(|never| match never {}, |never| match never {})
+    }
+}
+
+impl<F, T> From<Refusal> for Error<F, T> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAPackage => f.write_str("not a lockgate package: the magic bytes are missing"),
+            Self::FormatVersion { found } => write!(f, "format version {found} is not supported (this is version 1)"),
+            Self::ObjectType { found } => write!(f, "object type {found} has no place in a package"),
+            Self::TooManyKeySets => f.write_str("more than 64 key sets in front of the update"),
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::UnknownElement { number } => {
+                write!(f, "manifest element {number} is critical and unknown to this device")
+            }
+            Self::BadSignature { key } => write!(f, "the signature under trusted key {key} does not verify"),
+            Self::TooFewSignatures { valid, needed } => {
+                write!(f, "{valid} valid signatures by trusted keys, {needed} needed")
+            }
+            Self::HeadTooLarge { needed, have } => {
+                write!(f, "manifest and signatures need {needed} bytes, the block buffer has {have}")
+            }
+            Self::TrailerTooLarge { needed } => {
+                write!(f, "manifest and signatures need {needed} bytes, a slot's trailer has 1024")
+            }
+            Self::WrongVendor { package } => write!(f, "vendor {package} is not this device's"),
+            Self::WrongClass { package } => write!(f, "class {package} is not this device's"),
+            Self::WrongComponent { package, device } => write!(f, "component {package} is not this device's {device}"),
+            Self::SecurityCounter { package, device } => {
+                write!(f, "security counter {package} is below the device's {device}")
+            }
+            Self::Downgrade { package, running } => write!(f, "version {package} is below the running {running}"),
+            Self::AlreadyRunning => f.write_str("the image is running already"),
+            Self::ImageTooLarge { image, capacity } => write!(f, "image of {image} bytes, the slot holds {capacity}"),
+            Self::BlockTooLarge { block, buffer } => {
+                write!(f, "blocks of {block} bytes, the block buffer has {buffer}")
+            }
+            Self::Encoding => f.write_str("this device has no decoder for the payload's encoding"),
+            Self::LoadAddress { package } => {
+                write!(f, "the image is linked to run at {package:#x}, which is not the slot's address")
+            }
+            Self::Policy => f.write_str("the application's policy refused it"),
+            Self::BlockHash { index } => write!(f, "block {index} is not the one that was signed"),
+            Self::Trailing => f.write_str("bytes follow the last block"),
+            Self::ImageDigest => f.write_str("the slot does not hold the image that was signed"),
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the package ends too early"),
+            Self::Reserved => f.write_str("prelude: a reserved field is not 0"),
+            Self::BodyLength => f.write_str("prelude: the body length is out of range"),
+            Self::SectionLength => f.write_str("signatures: the section's length is out of range"),
+            Self::EntryLength => f.write_str("signatures: an entry's length is out of range"),
+            Self::EntryOrder => f.write_str("signatures: entries are not in strictly ascending order"),
+            Self::TooManyEntries => f.write_str("signatures: more than 32 entries"),
+            Self::ElementLength => f.write_str("manifest: an element runs over the end"),
+            Self::ElementOrder => f.write_str("manifest: element numbers are not strictly ascending"),
+            Self::Element { number } => {
+                write!(f, "manifest: element {number} has a wrong length, value or critical bit")
+            }
+            Self::Missing { number } => write!(f, "manifest: element {number} is missing"),
+        }
+    }
+}
+
+impl<F: fmt::Debug, T: fmt::Debug> fmt::Display for Error<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Deferred => f.write_str("the application's policy deferred it"),
+            Self::Truncated { position } => write!(f, "the package ends at byte {position}, before it is complete"),
+            Self::Flash(error) => write!(f, "flash: {error:?}"),
+            Self::Mismatch { address } => write!(f, "flash at {address:#x} does not hold what was written"),
+            Self::Interrupted => f.write_str("a write was interrupted"),
+            Self::Transport(error) => write!(f, "transport: {error:?}"),
+            Self::Misuse(what) => f.write_str(what),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+impl<F: fmt::Debug, T: fmt::Debug> core::error::Error for Error<F, T> {}
+
+impl<F: fmt::Debug, T: fmt::Debug> embedded_io::Error for Error<F, T> {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        match self {
+            Self::Refused(_) => embedded_io::ErrorKind::InvalidData,
+            Self::Misuse(_) => embedded_io::ErrorKind::InvalidInput,
+            _ => embedded_io::ErrorKind::Other,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! ES256 by RustCrypto `p256`: the default for [`Verify`].
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use p256::EncodedPoint;
+
+use crate::digest::Digest;
+use crate::trust::{PublicKey, Verify};
+
+/// Signature checks in software.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct P256;
+
+impl Verify for P256 {
+    fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
+        let point = EncodedPoint::from_untagged_bytes(&key.0.into());
+        let (Ok(key), Ok(signature)) =
+            (VerifyingKey::from_encoded_point(&point), Signature::from_bytes(signature.into()))
+        else {
+            return false;
+        };
+        key.verify_prehash(&digest.0, &signature).is_ok()
+    }
+}

@@ -1,0 +1,256 @@
+//! Where everything lies in flash, checked while the program compiles.
+//!
+//! ```
+//! use lockgate::{geometry, Layout};
+//!
+//! const LAYOUT: Layout = Layout::new(&geometry::STM32F405)
+//!     .boot(0..0x8000)
+//!     .records(0x8000..0x1_0000)
+//!     .slots(0x2_0000..0x8_0000, 0x8_0000..0xE_0000)
+//!     .swap(0xE_0000..0x10_0000)
+//!     .check();
+//! assert_eq!(LAYOUT.capacity(), 0x6_0000 - 1024);
+//! ```
+//!
+//! An overlap, an edge inside a sector or a slot off the chip does not compile:
+//!
+//! ```compile_fail
+//! use lockgate::{geometry, Layout};
+//! const LAYOUT: Layout = Layout::new(&geometry::STM32F405)
+//!     .records(0x8000..0x1_0000)
+//!     .slots(0x2_0000..0x8_0000, 0x7_0000..0xE_0000)
+//!     .check();
+//! ```
+
+use core::ops::Range;
+
+use crate::geometry::{Geometry, Sector};
+use crate::wire::TRAILER_SIZE;
+
+/// One of the two places an image can lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Slot {
+    /// The first slot; with the swap strategy the one that runs.
+    A,
+    /// The second slot; with the swap strategy the one that receives.
+    B,
+}
+
+impl Slot {
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+impl core::fmt::Display for Slot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::B => "B",
+        })
+    }
+}
+
+/// How a new image comes to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Strategy {
+    /// Images run where they are (executed in place or remapped); the boot stage picks a slot.
+    Select,
+    /// Images run in slot A; the boot stage exchanges the slots through a swap area.
+    Swap,
+}
+
+/// The regions of a flash: boot stage, records, two slots, swap area. Built in a `const`, see the
+/// [module](self).
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    geometry: &'static Geometry,
+    boot: (u32, u32),
+    records: (u32, u32),
+    slots: [(u32, u32); 2],
+    swap: (u32, u32),
+}
+
+impl Layout {
+    /// An empty layout on `geometry`; name the regions next, then [`check`](Self::check).
+    #[must_use]
+    pub const fn new(geometry: &'static Geometry) -> Self {
+        Self { geometry, boot: (0, 0), records: (0, 0), slots: [(0, 0); 2], swap: (0, 0) }
+    }
+
+    /// The boot stage; lockgate never writes there.
+    #[must_use]
+    pub const fn boot(mut self, range: Range<u32>) -> Self {
+        self.boot = (range.start, range.end);
+        self
+    }
+
+    /// The record log: at least two sectors.
+    #[must_use]
+    pub const fn records(mut self, range: Range<u32>) -> Self {
+        self.records = (range.start, range.end);
+        self
+    }
+
+    /// The two slots. Each holds an image and, in its last 1024 bytes, the trailer.
+    #[must_use]
+    pub const fn slots(mut self, a: Range<u32>, b: Range<u32>) -> Self {
+        self.slots = [(a.start, a.end), (b.start, b.end)];
+        self
+    }
+
+    /// The swap area; naming one chooses [`Strategy::Swap`].
+    #[must_use]
+    pub const fn swap(mut self, range: Range<u32>) -> Self {
+        self.swap = (range.start, range.end);
+        self
+    }
+
+    /// Looks the layout over.
+    ///
+    /// # Panics
+    ///
+    /// In a `const`, these do not compile: a region that is reversed, off the flash, not on sector edges, or
+    /// over another; slots or records that are missing; records of one sector; a slot without room for
+    /// its trailer; with a swap area, slots that differ in size or have mixed sectors.
+    #[must_use]
+    pub const fn check(self) -> Self {
+        let regions = [self.boot, self.records, self.slots[0], self.slots[1], self.swap];
+        let mut i = 0;
+        while i < regions.len() {
+            let (start, end) = regions[i];
+            assert!(start <= end, "a region ends before it starts");
+            assert!(end <= self.geometry.capacity(), "a region lies beyond the end of the flash");
+            assert!(
+                self.geometry.is_edge(start) && self.geometry.is_edge(end),
+                "a region does not begin and end on sector edges"
+            );
+            let mut j = 0;
+            while j < i {
+                let (other_start, other_end) = regions[j];
+                assert!(
+                    start == end || other_start == other_end || end <= other_start || other_end <= start,
+                    "two regions overlap"
+                );
+                j += 1;
+            }
+            i += 1;
+        }
+        assert!(self.records.0 < self.records.1, "a layout needs records");
+        match self.geometry.sector(self.records.0) {
+            Some(first) => assert!(first.end() < self.records.1, "records need at least two sectors"),
+            None => panic!("records lie beyond the end of the flash"),
+        }
+        assert!(self.slots[0].1 - self.slots[0].0 > TRAILER_SIZE, "slot A is missing or has no room for its trailer");
+        assert!(self.slots[1].1 - self.slots[1].0 > TRAILER_SIZE, "slot B is missing or has no room for its trailer");
+        if self.swap.0 < self.swap.1 {
+            let a = self.slots[0];
+            let b = self.slots[1];
+            assert!(a.1 - a.0 == b.1 - b.0, "a swap needs slots of the same size");
+            assert!(
+                self.uniform(a) && self.uniform(b),
+                "a swap needs slots of equal sectors: mixed-sector chips swap in their uniform run only"
+            );
+            assert!(self.sector_size(a.0) == self.sector_size(b.0), "a swap needs the same sector size in both slots");
+        }
+        self
+    }
+
+    const fn uniform(&self, (start, end): (u32, u32)) -> bool {
+        self.sector_size(start) == self.sector_size(end - 1)
+    }
+
+    const fn sector_size(&self, address: u32) -> u32 {
+        match self.geometry.sector(address) {
+            Some(sector) => sector.size,
+            None => 0,
+        }
+    }
+
+    /// The chip.
+    #[must_use]
+    pub const fn geometry(&self) -> &'static Geometry {
+        self.geometry
+    }
+
+    /// Addresses of the boot stage; empty if none was named.
+    #[must_use]
+    pub const fn boot_range(&self) -> Range<u32> {
+        self.boot.0..self.boot.1
+    }
+
+    /// Addresses of the record log.
+    #[must_use]
+    pub const fn records_range(&self) -> Range<u32> {
+        self.records.0..self.records.1
+    }
+
+    /// Addresses of a slot, trailer included.
+    #[must_use]
+    pub const fn slot_range(&self, slot: Slot) -> Range<u32> {
+        let (start, end) = match slot {
+            Slot::A => self.slots[0],
+            Slot::B => self.slots[1],
+        };
+        start..end
+    }
+
+    /// Addresses of the swap area; empty with [`Strategy::Select`].
+    #[must_use]
+    pub const fn swap_range(&self) -> Range<u32> {
+        self.swap.0..self.swap.1
+    }
+
+    /// How a new image comes to run.
+    #[must_use]
+    pub const fn strategy(&self) -> Strategy {
+        if self.swap.0 < self.swap.1 {
+            Strategy::Swap
+        } else {
+            Strategy::Select
+        }
+    }
+
+    /// The slot an update is written to while `running` runs.
+    #[must_use]
+    pub const fn target(&self, running: Slot) -> Slot {
+        match self.strategy() {
+            Strategy::Select => running.other(),
+            Strategy::Swap => Slot::B,
+        }
+    }
+
+    /// Bytes of the largest image that fits either slot.
+    #[must_use]
+    pub const fn capacity(&self) -> u32 {
+        let a = self.slot_capacity(Slot::A);
+        let b = self.slot_capacity(Slot::B);
+        if a < b {
+            a
+        } else {
+            b
+        }
+    }
+
+    /// Bytes of the largest image that fits `slot`: all of it but the trailer.
+    #[must_use]
+    pub const fn slot_capacity(&self, slot: Slot) -> u32 {
+        let range = self.slot_range(slot);
+        range.end.saturating_sub(range.start).saturating_sub(TRAILER_SIZE)
+    }
+
+    /// The sector that holds `address`; beyond the end an empty one, so that no loop over sectors can run on.
+    pub(crate) const fn sector(&self, address: u32) -> Sector {
+        match self.geometry.sector(address) {
+            Some(sector) => sector,
+            None => Sector { start: address, size: 0 },
+        }
+    }
+}

@@ -1,0 +1,58 @@
+#![no_std]
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable
+)]
+
+#[cfg(any(feature = "pack", feature = "sim"))]
+extern crate std;
+
+#[cfg(feature = "async")]
+pub mod asynch;
+mod block;
+mod blocking;
+mod device;
+mod digest;
+mod error;
+#[cfg(feature = "p256")]
+mod es256;
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
+// evaluated while the program compiles
+pub mod geometry;
+mod id;
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
+// evaluated while the program compiles
+pub mod layout;
+pub mod machine;
+pub mod manifest;
+#[cfg(feature = "pack")]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::expect_used)] // host side
+pub mod pack;
+mod receipt;
+#[cfg(feature = "sim")]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // host side
+pub mod sim;
+mod status;
+mod trust;
+mod updater;
+pub mod wire;
+
+pub use block::{Block, Buffer};
+pub use device::{Decision, Device, FinalHash, Offer, Running};
+pub use digest::{Digest, Sha2, Sha256};
+pub use error::{Error, ErrorKind, Malformed, Refusal};
+#[cfg(feature = "p256")]
+pub use es256::P256;
+pub use id::{Uuid, Version};
+pub use layout::{Layout, Slot, Strategy};
+pub use manifest::Manifest;
+pub use receipt::Verified;
+pub use status::{Progress, Stage, Status};
+pub use trust::{CheckedSignature, KeyId, KeySet, PublicKey, SignatureJob, Verify, MAX_KEYS};
+pub use updater::{Blocking, Updater};

@@ -1,0 +1,167 @@
+//! The slot writer: what to erase, program and read back, and in which order. It does none of it itself.
+//!
+//! ```text
+//!  slot start                    at         erased_to              tail            slot end
+//!  |  written and read back      |  erased  |   not erased yet     |  erased first |
+//!  |######## image ##############|..........|??????????????????????|.......|trailer|
+//! ```
+//!
+//! Sectors are erased just before they are filled. The sectors of the trailer (the *tail*) come first,
+//! because the signatures are at hand only at the start. How the stream was cut into calls has no effect
+//! here: only whole blocks arrive.
+
+use crate::error::Stop;
+use crate::geometry::Sector;
+use crate::layout::{Layout, Slot};
+use crate::wire::TRAILER_SIZE;
+
+/// Bytes of the block buffer that belong into flash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Job {
+    /// Address in flash.
+    pub(crate) at: u32,
+    /// Offset in the block buffer.
+    pub(crate) from: u32,
+    /// Bytes, whole write units.
+    pub(crate) len: u32,
+}
+
+/// The flash operation under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Idle,
+    Erase(Sector),
+    Write {
+        at: u32,
+        from: u32,
+        len: u32,
+    },
+    /// `done` bytes of `len` are compared.
+    Read {
+        at: u32,
+        from: u32,
+        len: u32,
+        done: u32,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    start: u32,
+    end: u32,
+    tail: u32,
+    erased_to: u32,
+    tail_erased_to: u32,
+    unit: u32,
+    job: Job,
+    operation: Operation,
+}
+
+impl Writer {
+    /// A writer for `slot` that writes whole units of `unit` bytes, a power of two.
+    pub(crate) fn new(layout: &Layout, slot: Slot, unit: u32) -> Self {
+        let range = layout.slot_range(slot);
+        let tail = layout.sector(range.end.saturating_sub(TRAILER_SIZE)).start;
+        Self {
+            start: range.start,
+            end: range.end,
+            tail,
+            erased_to: range.start,
+            tail_erased_to: tail,
+            unit,
+            job: Job::default(),
+            operation: Operation::Idle,
+        }
+    }
+
+    /// Goes on at `offset` of the slot, a sector edge: that sector is erased again, and the trailer's.
+    pub(crate) fn resume(&mut self, offset: u32) {
+        self.erased_to = self.start.saturating_add(offset);
+        self.tail_erased_to = self.tail;
+        self.operation = Operation::Idle;
+    }
+
+    /// `len` rounded up to whole units.
+    pub(crate) fn padded(&self, len: u32) -> u32 {
+        let mask = self.unit.saturating_sub(1);
+        len.saturating_add(mask) & !mask
+    }
+
+    /// Begins the trailer: `len` bytes at the front of the block buffer.
+    pub(crate) fn begin_trailer(&mut self, len: u32) {
+        self.job = Job { at: self.end.saturating_sub(TRAILER_SIZE), from: 0, len: self.padded(len) };
+    }
+
+    /// Begins image bytes: `len` from `from` in the block buffer, for `offset` in the slot.
+    pub(crate) fn begin_image(&mut self, offset: u32, from: u32, len: u32) -> Result<(), Stop> {
+        let at = self.start.saturating_add(offset);
+        let len = self.padded(len);
+        if at.saturating_add(len) > self.end.saturating_sub(TRAILER_SIZE) {
+            return Err(Stop::Misuse("lockgate: image bytes beyond the slot (please report this)"));
+        }
+        self.job = Job { at, from, len };
+        Ok(())
+    }
+
+    /// What is to be done next; [`Operation::Idle`] once the job is done. Repeats itself until it is
+    /// acknowledged.
+    pub(crate) fn operation(&mut self, layout: &Layout) -> Operation {
+        if self.operation == Operation::Idle && self.job.len > 0 {
+            let Job { at, from, len } = self.job;
+            let limit = if at >= self.tail { self.tail_erased_to } else { self.erased_to };
+            self.operation = if at >= limit {
+                Operation::Erase(layout.sector(limit))
+            } else {
+                Operation::Write { at, from, len: len.min(limit.saturating_sub(at)) }
+            };
+        }
+        self.operation
+    }
+
+    /// The operation under way, without beginning one.
+    pub(crate) fn under_way(&self) -> Operation {
+        self.operation
+    }
+
+    /// An erase or a write is done.
+    pub(crate) fn done(&mut self) {
+        self.operation = match self.operation {
+            Operation::Erase(sector) => {
+                if sector.start >= self.tail {
+                    self.tail_erased_to = sector.end();
+                } else {
+                    self.erased_to = sector.end();
+                }
+                Operation::Idle
+            }
+            Operation::Write { at, from, len } => Operation::Read { at, from, len, done: 0 },
+            other => other,
+        };
+    }
+
+    /// `bytes` more bytes were read back and are right.
+    pub(crate) fn compared(&mut self, bytes: u32) {
+        if let Operation::Read { at, from, len, done } = self.operation {
+            let done = done.saturating_add(bytes);
+            self.operation = if done < len {
+                Operation::Read { at, from, len, done }
+            } else {
+                self.job.at = self.job.at.saturating_add(len);
+                self.job.from = self.job.from.saturating_add(len);
+                self.job.len = self.job.len.saturating_sub(len);
+                Operation::Idle
+            };
+        }
+    }
+
+    /// The offset in the slot, if the write at `at` is the first into an image sector.
+    pub(crate) fn sector_edge(&self, layout: &Layout, at: u32) -> Option<u32> {
+        let in_image = at < self.end.saturating_sub(TRAILER_SIZE);
+        (in_image && layout.sector(at).start == at).then_some(at.saturating_sub(self.start))
+    }
+
+    /// The address of `offset` in the slot.
+    pub(crate) fn address(&self, offset: u32) -> u32 {
+        self.start.saturating_add(offset)
+    }
+}

@@ -1,0 +1,292 @@
+//! The signed description of an update: whose it is, for what, how large, and the hash its blocks hang on.
+//!
+//! Elements and their rules are in `docs/format.md`, section 4. A [`Manifest`] exists only if every rule was
+//! kept; a device parses one only after its signatures are verified.
+
+use crate::digest::Digest;
+use crate::error::{Malformed, Refusal};
+use crate::id::{Uuid, Version};
+use crate::wire::LINK_SIZE;
+
+/// Bit 15 of an element type: who does not know the element must refuse.
+pub const CRITICAL: u16 = 0x8000;
+/// Bytes of an element in front of its value.
+pub const ELEMENT_HEADER_SIZE: usize = 4;
+/// The largest image size and payload length in bytes.
+pub const MAX_SIZE: u32 = 0x7FFF_FFFF;
+
+/// Element numbers of an update's manifest.
+#[allow(missing_docs)] // each is a field of `Manifest`
+pub mod number {
+    pub const VENDOR: u16 = 1;
+    pub const CLASS: u16 = 2;
+    pub const COMPONENT: u16 = 3;
+    pub const VERSION: u16 = 4;
+    pub const SECURITY_COUNTER: u16 = 5;
+    pub const IMAGE_SIZE: u16 = 6;
+    pub const IMAGE_DIGEST: u16 = 7;
+    pub const BLOCK_SIZE: u16 = 8;
+    pub const PAYLOAD_LENGTH: u16 = 9;
+    pub const FIRST_BLOCK_HASH: u16 = 10;
+    pub const ENCODING: u16 = 11;
+    pub const BASE_IMAGE: u16 = 12;
+    pub const LOAD_ADDRESS: u16 = 13;
+}
+
+/// How the payload becomes the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Encoding {
+    /// The payload is the image.
+    Raw,
+    /// heatshrink-compressed.
+    Heatshrink(Window),
+    /// A detools sequential patch of the base image, itself compressed or not.
+    Delta(Option<Window>),
+}
+
+/// Parameters of heatshrink: sizes as powers of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Window {
+    /// The window has 2^window bytes: 8 to 11.
+    pub window: u8,
+    /// A match has up to 2^lookahead bytes: 3 to 10, less than `window`.
+    pub lookahead: u8,
+}
+
+impl Window {
+    /// Parameters within the format's limits; `None` if they are not.
+    #[must_use]
+    pub fn new(window: u8, lookahead: u8) -> Option<Self> {
+        ((8..=11).contains(&window) && (3..=10).contains(&lookahead) && lookahead < window)
+            .then_some(Self { window, lookahead })
+    }
+}
+
+/// An image that a delta starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BaseImage {
+    /// Its bytes.
+    pub size: u32,
+    /// Its SHA-256.
+    pub digest: Digest,
+}
+
+/// The signed description of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Manifest {
+    /// Whose device it is for (RFC 9124, vendor identifier).
+    pub vendor: Uuid,
+    /// Which kind of device (RFC 9124, class identifier).
+    pub class: Uuid,
+    /// Which part of the device; 0 if it has but one (RFC 9124, component identifier).
+    pub component: u16,
+    /// The image's version.
+    pub version: Version,
+    /// Devices refuse a counter below their own (RFC 9124, monotonic sequence number).
+    pub security_counter: u32,
+    /// Bytes of the image as it ends in the slot.
+    pub image_size: u32,
+    /// SHA-256 of the image as it ends in the slot.
+    pub image_digest: Digest,
+    /// Block size as a power of two, 8 to 16.
+    pub block_exponent: u8,
+    /// Payload bytes, links not counted.
+    pub payload_length: u32,
+    /// What the chain of blocks hangs on.
+    pub first_block_hash: Digest,
+    /// How the payload becomes the image.
+    pub encoding: Encoding,
+    /// What a delta starts from; present for deltas only.
+    pub base_image: Option<BaseImage>,
+    /// The address the image is linked to run at, if it can run at one only.
+    pub load_address: Option<u32>,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks every rule of the format.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownElement`] or [`Refusal::Malformed`].
+    pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let mut elements = Elements::new(body);
+        let manifest = Self {
+            vendor: Uuid(elements.required(number::VENDOR)?),
+            class: Uuid(elements.required(number::CLASS)?),
+            component: elements.optional(number::COMPONENT, component)?.unwrap_or(0),
+            version: version(elements.required(number::VERSION)?),
+            security_counter: u32::from_le_bytes(elements.required(number::SECURITY_COUNTER)?),
+            image_size: elements.checked(number::IMAGE_SIZE, size)?,
+            image_digest: Digest(elements.required(number::IMAGE_DIGEST)?),
+            block_exponent: elements.checked(number::BLOCK_SIZE, exponent)?,
+            payload_length: elements.checked(number::PAYLOAD_LENGTH, size)?,
+            first_block_hash: Digest(elements.required(number::FIRST_BLOCK_HASH)?),
+            encoding: elements.optional(number::ENCODING, encoding)?.unwrap_or(Encoding::Raw),
+            base_image: elements.optional(number::BASE_IMAGE, base_image)?,
+            load_address: elements.optional(number::LOAD_ADDRESS, |value| array(value).map(u32::from_le_bytes))?,
+        };
+        for element in elements {
+            let Element { number, critical, .. } = element?;
+            if critical {
+                return Err(Refusal::UnknownElement { number });
+            }
+        }
+        manifest.consistent()
+    }
+
+    /// Rules that span elements.
+    fn consistent(self) -> Result<Self, Refusal> {
+        if self.encoding == Encoding::Raw && self.payload_length != self.image_size {
+            return Err(Malformed::Element { number: number::PAYLOAD_LENGTH }.into());
+        }
+        if self.base_image.is_some() != matches!(self.encoding, Encoding::Delta(_)) {
+            return Err(Malformed::Element { number: number::BASE_IMAGE }.into());
+        }
+        Ok(self)
+    }
+
+    /// Data bytes of every block but the last.
+    #[must_use]
+    pub const fn block_size(&self) -> u32 {
+        block_size(self.block_exponent)
+    }
+
+    /// Number of blocks.
+    #[must_use]
+    pub const fn blocks(&self) -> u32 {
+        self.payload_length.div_ceil(self.block_size())
+    }
+
+    /// Bytes of the payload in the package, links counted.
+    #[must_use]
+    pub const fn payload_size(&self) -> u32 {
+        self.payload_length.saturating_add(self.blocks().saturating_sub(1).saturating_mul(LINK_SIZE))
+    }
+}
+
+/// Bytes of a block of this exponent.
+pub(crate) const fn block_size(exponent: u8) -> u32 {
+    // The exponent is 8 to 16 wherever it comes from; the mask keeps the shift in range.
+    1 << (exponent & 31)
+}
+
+/// One element of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element<'b> {
+    /// Its number, bits 0 to 14 of the type.
+    pub number: u16,
+    /// Whether who does not know it must refuse.
+    pub critical: bool,
+    /// Its value.
+    pub value: &'b [u8],
+}
+
+/// The elements of a body, in order. Ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Elements<'b> {
+    rest: &'b [u8],
+    last: u16,
+}
+
+impl<'b> Elements<'b> {
+    /// The elements of `body`.
+    #[must_use]
+    pub const fn new(body: &'b [u8]) -> Self {
+        Self { rest: body, last: 0 }
+    }
+
+    fn split(&self) -> Result<(Element<'b>, &'b [u8]), Malformed> {
+        let (&[t0, t1, l0, l1], rest) = self.rest.split_first_chunk().ok_or(Malformed::ElementLength)?;
+        let length = usize::from(u16::from_le_bytes([l0, l1]));
+        let (value, rest) = rest.split_at_checked(length).ok_or(Malformed::ElementLength)?;
+        let kind = u16::from_le_bytes([t0, t1]);
+        let number = kind & !CRITICAL;
+        if number <= self.last {
+            return Err(Malformed::ElementOrder);
+        }
+        Ok((Element { number, critical: kind & CRITICAL != 0, value }, rest))
+    }
+
+    /// The value of element `number` if it comes next, read by `read`. Every known element is critical.
+    fn optional<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<Option<T>, Refusal> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (element, rest) = self.split()?;
+        if element.number != number {
+            return Ok(None);
+        }
+        (self.rest, self.last) = (rest, number);
+        match read(element.value) {
+            Some(value) if element.critical => Ok(Some(value)),
+            _ => Err(Malformed::Element { number }.into()),
+        }
+    }
+
+    fn checked<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<T, Refusal> {
+        self.optional(number, read)?.ok_or(Malformed::Missing { number }.into())
+    }
+
+    fn required<const N: usize>(&mut self, number: u16) -> Result<[u8; N], Refusal> {
+        self.checked(number, array)
+    }
+}
+
+impl<'b> Iterator for Elements<'b> {
+    type Item = Result<Element<'b>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match self.split() {
+            Ok((element, rest)) => {
+                (self.rest, self.last) = (rest, element.number);
+                Some(Ok(element))
+            }
+            Err(error) => {
+                self.rest = &[];
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+fn array<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
+    value.try_into().ok()
+}
+
+fn component(value: &[u8]) -> Option<u16> {
+    array(value).map(u16::from_le_bytes).filter(|&component| component != 0)
+}
+
+fn version([major, minor, r0, r1, b0, b1, b2, b3]: [u8; 8]) -> Version {
+    Version::new(major, minor, u16::from_le_bytes([r0, r1]), u32::from_le_bytes([b0, b1, b2, b3]))
+}
+
+fn size(value: &[u8]) -> Option<u32> {
+    array(value).map(u32::from_le_bytes).filter(|size| (1..=MAX_SIZE).contains(size))
+}
+
+fn exponent(value: &[u8]) -> Option<u8> {
+    array(value).map(|[exponent]| exponent).filter(|exponent| (8..=16).contains(exponent))
+}
+
+fn encoding(value: &[u8]) -> Option<Encoding> {
+    match *value {
+        [1, window, lookahead] => Some(Encoding::Heatshrink(Window::new(window, lookahead)?)),
+        [2, 0] => Some(Encoding::Delta(None)),
+        [2, 1, window, lookahead] => Some(Encoding::Delta(Some(Window::new(window, lookahead)?))),
+        _ => None,
+    }
+}
+
+fn base_image(value: &[u8]) -> Option<BaseImage> {
+    let (bytes, digest) = value.split_first_chunk::<4>()?;
+    Some(BaseImage { size: size(bytes)?, digest: Digest(array(digest)?) })
+}

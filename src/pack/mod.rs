@@ -1,0 +1,23 @@
+//! Host side: makes packages. Needs `std`; the device never links it.
+//!
+//! Uses the device's own types for every field, so that what is packed here is what is parsed there.
+//!
+//! ```
+//! use lockgate::pack::{SigningKey, Update};
+//! use lockgate::{Uuid, Version};
+//!
+//! let mut key = SigningKey::generate();
+//! let vendor = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
+//! let class = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
+//! let package = Update::new(vendor, class, Version::new(1, 2, 3, 0), 7).build(b"the image", &mut [&mut key])?;
+//! assert_eq!(package.manifest().image_size, 9);
+//! # Ok::<(), lockgate::pack::PackError>(())
+//! ```
+
+mod inspect;
+mod keys;
+mod update;
+
+pub use inspect::{inspect, Inspection};
+pub use keys::{public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey};
+pub use update::{PackError, Package, Update};

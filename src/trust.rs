@@ -1,0 +1,154 @@
+//! Whom a device believes: public keys, how many must have signed, and the proof that a signature was
+//! checked.
+//!
+//! The arithmetic is behind [`Verify`], so that a hardware unit or an assembly back end can do it;
+//! [`P256`](crate::P256) is the default.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::digest::{digest, Digest, Sha256};
+
+/// Keys a device can trust at once.
+pub const MAX_KEYS: usize = 8;
+
+/// A P-256 public key: x || y, 32 bytes each, big-endian.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey(pub [u8; 64]);
+
+impl PublicKey {
+    /// First 8 bytes of the SHA-256 of the uncompressed SEC1 point.
+    #[must_use]
+    pub fn id<H: Sha256>(&self) -> KeyId {
+        let Digest([k0, k1, k2, k3, k4, k5, k6, k7, ..]) = digest::<H>(&[&[4], &self.0]);
+        KeyId([k0, k1, k2, k3, k4, k5, k6, k7])
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PublicKey(")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// The short name of a public key. It picks a key; it proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct KeyId(pub [u8; 8]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The keys that may sign updates, and how many of them must.
+///
+/// `lockgate keygen` prints one as a Rust `const`.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySet<'k> {
+    threshold: u8,
+    keys: &'k [PublicKey],
+}
+
+impl<'k> KeySet<'k> {
+    /// `keys`, of which `threshold` must have signed.
+    ///
+    /// # Panics
+    ///
+    /// In a `const`, these do not compile: no key or more than 8; a threshold of 0 or above the number of
+    /// keys; a key given twice.
+    #[must_use]
+    pub const fn new(threshold: u8, keys: &'k [PublicKey]) -> Self {
+        match Self::checked(threshold, keys) {
+            Some(set) => set,
+            None => panic!("key set: 1 to 8 different keys and a threshold of 1 to their number"),
+        }
+    }
+
+    /// As [`new`](Self::new), for keys that are not constants: `None` instead of a panic.
+    #[must_use]
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // const: no iterators
+    pub const fn checked(threshold: u8, keys: &'k [PublicKey]) -> Option<Self> {
+        if keys.is_empty() || keys.len() > MAX_KEYS || threshold == 0 || threshold as usize > keys.len() {
+            return None;
+        }
+        let mut i = 0;
+        while i < keys.len() {
+            let mut j = 0;
+            while j < i {
+                let mut k = 0;
+                while k < 64 && keys[i].0[k] == keys[j].0[k] {
+                    k += 1;
+                }
+                if k == 64 {
+                    return None;
+                }
+                j += 1;
+            }
+            i += 1;
+        }
+        Some(Self { threshold, keys })
+    }
+
+    /// How many keys must have signed.
+    #[must_use]
+    pub const fn threshold(&self) -> u8 {
+        self.threshold
+    }
+
+    /// The keys.
+    #[must_use]
+    pub const fn keys(&self) -> &'k [PublicKey] {
+        self.keys
+    }
+
+    /// The ids of the keys, in their order.
+    pub(crate) fn ids<H: Sha256>(&self) -> Vec<KeyId, MAX_KEYS> {
+        let mut ids = Vec::new();
+        // Never full: a key set has at most MAX_KEYS keys. (`collect` would bring a panic along.)
+        self.keys.iter().all(|key| ids.push(key.id::<H>()).is_ok());
+        ids
+    }
+}
+
+/// Signature arithmetic: one method. It may take a second on a small chip, and is a step of its own so that a
+/// watchdog can be fed before it.
+pub trait Verify {
+    /// Whether `signature` (r || s, big-endian) over `digest` is `key`'s, by ECDSA on P-256 (FIPS 186-5,
+    /// section 6.4.2). High s is accepted; r or s of 0 or not below the group order, and a key that is no
+    /// point of the curve, are not.
+    fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool;
+}
+
+/// A signature that waits to be checked.
+#[derive(Debug)]
+pub struct SignatureJob<'m> {
+    pub(crate) key: &'m PublicKey,
+    pub(crate) digest: &'m Digest,
+    pub(crate) signature: &'m [u8; 64],
+    pub(crate) number: u8,
+}
+
+impl SignatureJob<'_> {
+    /// Checks it: the only way to make a [`CheckedSignature`].
+    pub fn check(self, verifier: &mut impl Verify) -> CheckedSignature {
+        CheckedSignature { number: self.number, valid: verifier.verify(self.key, self.digest, self.signature) }
+    }
+}
+
+/// Proof that a [`SignatureJob`] was checked, and its outcome.
+#[derive(Debug)]
+pub struct CheckedSignature {
+    pub(crate) number: u8,
+    pub(crate) valid: bool,
+}

@@ -1,0 +1,140 @@
+//! The drivers' common part: a machine, a flash, a verifier and a policy.
+//!
+//! [`Blocking`] and [`Async`](crate::asynch) updaters are this one type with two thin loops around the
+//! machine, `blocking.rs` and `asynch.rs`.
+
+use core::marker::PhantomData;
+
+use embedded_storage::nor_flash::ErrorType;
+
+use crate::device::{Decision, Offer};
+use crate::digest::{Sha2, Sha256};
+use crate::error::{Error, Stop};
+use crate::geometry::MAX_WRITE_UNIT;
+use crate::machine::{Ack, Machine};
+use crate::status::{Progress, Status};
+
+#[cfg(feature = "p256")]
+use crate::es256::P256;
+
+/// Bytes read back at once.
+pub(crate) const CHUNK: usize = 256;
+
+/// Room for a chunk, aligned as flash controllers like it.
+#[repr(C, align(4))]
+pub(crate) struct Chunk(pub(crate) [u8; CHUNK]);
+
+/// The updater over `embedded-storage` and `embedded-io`.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocking;
+
+/// A policy that accepts whatever the device can take.
+pub(crate) type AcceptAll = fn(&Offer<'_>) -> Decision;
+
+#[cfg(feature = "p256")]
+pub(crate) type DefaultVerifier = P256;
+#[cfg(not(feature = "p256"))]
+pub(crate) type DefaultVerifier = NoVerifier;
+
+/// Stands where a verifier must be named: without the feature `p256` there is no default.
+#[cfg(not(feature = "p256"))]
+#[derive(Debug)]
+pub enum NoVerifier {}
+
+/// Receives a package and puts its image into the slot that does not run.
+///
+/// Write the package to it in pieces of any size (it is an [`embedded_io::Write`]), then call `finish` for
+/// the receipt; or hand it a reader with `install`. [`position`](Self::position) says where the transport
+/// must go on after an error.
+///
+/// `F` is the flash, `V` checks signatures, `P` is the application's policy, `H` hashes, `M` is [`Blocking`]
+/// or [`Async`](crate::asynch::Async).
+#[derive(Debug)]
+pub struct Updater<'a, F, V = DefaultVerifier, P = AcceptAll, H = Sha2, M = Blocking> {
+    pub(crate) flash: F,
+    pub(crate) machine: Machine<'a, H>,
+    pub(crate) verifier: V,
+    pub(crate) policy: P,
+    mode: PhantomData<M>,
+}
+
+/// The unit both sizes of a flash driver are met by. Evaluated while the program compiles.
+pub(crate) const fn unit(write: usize, read: usize) -> u32 {
+    assert!(
+        write <= MAX_WRITE_UNIT as usize && write.is_power_of_two(),
+        "the flash's WRITE_SIZE must be 1, 2, 4, 8, 16 or 32"
+    );
+    assert!(
+        read <= MAX_WRITE_UNIT as usize && read.is_power_of_two(),
+        "the flash's READ_SIZE must be 1, 2, 4, 8, 16 or 32"
+    );
+    if write > read {
+        write as u32
+    } else {
+        read as u32
+    }
+}
+
+impl<'a, F, V, H: Sha256, M> Updater<'a, F, V, AcceptAll, H, M> {
+    pub(crate) fn build(machine: Machine<'a, H>, flash: F, verifier: V) -> Self {
+        Self { flash, machine, verifier, policy: |_| Decision::Accept, mode: PhantomData }
+    }
+}
+
+impl<'a, F, V, P, H: Sha256, M> Updater<'a, F, V, P, H, M> {
+    /// Asks `policy` before anything is erased. It sees authenticated manifests only, and only those that the
+    /// device itself would take.
+    #[must_use]
+    pub fn policy<Q: FnMut(&Offer<'_>) -> Decision>(self, policy: Q) -> Updater<'a, F, V, Q, H, M> {
+        Updater { flash: self.flash, machine: self.machine, verifier: self.verifier, policy, mode: PhantomData }
+    }
+
+    /// The offset in the package of the first byte that is wanted: where a transport must seek to (HTTP
+    /// Range, file offset), now and after any error.
+    pub fn position(&self) -> u32 {
+        self.machine.position()
+    }
+
+    /// Says that the next byte written has this offset in the package; bytes before
+    /// [`position`](Self::position) are passed over. For transports that start again somewhere else than
+    /// at `position()`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] if `offset` is beyond `position()`.
+    pub fn stream_at(&mut self, offset: u32) -> Result<(), Error> {
+        self.machine.stream_at(offset)
+    }
+
+    /// How far the update is.
+    pub fn progress(&self) -> Progress {
+        self.machine.progress()
+    }
+
+    /// What runs, what arrives and how far it is.
+    pub fn status(&self) -> Status {
+        self.machine.status()
+    }
+
+    /// Gives the flash back.
+    pub fn release(self) -> F {
+        self.flash
+    }
+
+    /// Tells the machine how a flash operation went.
+    pub(crate) fn acknowledge<E>(&mut self, outcome: Result<Ack<'_>, E>) -> Result<(), Error<E>> {
+        match outcome {
+            Ok(ack) => self.machine.ack(ack).map_err(Stop::widen),
+            Err(error) => {
+                self.machine.ack(Ack::Failed).map_err(Stop::widen)?;
+                Err(Error::Flash(error))
+            }
+        }
+    }
+}
+
+pub(crate) const FLASH_TOO_SMALL: Stop = Stop::Misuse("the flash is smaller than the layout's geometry");
+
+impl<F: ErrorType, V, P, H, M> embedded_io::ErrorType for Updater<'_, F, V, P, H, M> {
+    type Error = Error<F::Error>;
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Independent reference decoder and small packer for packages of docs/format.md, version 1.
+Written from that page alone; "section n" is one of the page. Exit status: 0 accepted or packed,
+1 refused, 2 wrong usage. Encodings other than raw are checked up to the block chain, not decoded.
+"""
+import argparse, hashlib, json, re, struct, sys, uuid
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization as pems
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+MAGIC, KEY_SET, UPDATE, ES256 = bytes.fromhex("894C47550D0A1A0A"), 1, 2, 1
+DOMAIN = b"lockgate update ES256 v1".ljust(32, b"\0")
+MAX_SIZE, TRAILER = 0x7FFFFFFF, 1024
+(VENDOR, CLASS, COMPONENT, VERSION, COUNTER, SIZE, DIGEST, BLOCK, LENGTH, FIRST, ENCODING, BASE,
+ LOAD) = range(1, 14)  # the elements of a manifest, section 4.1, and the lengths of their values
+LENGTHS = [], [16], [16], [2], [8], [4], [4], [32], [1], [4], [32], [2, 3, 4], [36], [4]
+MANDATORY = {VENDOR, CLASS, VERSION, COUNTER, SIZE, DIGEST, BLOCK, LENGTH, FIRST}
+ENCODINGS = {None: "raw", b"\x02\x00": {"name": "delta", "compression": "none"}}  # section 4.2
+for w, l in ((w, l) for w in range(8, 12) for l in range(3, 11) if l < w):
+    heatshrink = {"name": "heatshrink", "window": w, "lookahead": l}
+    delta = heatshrink | {"name": "delta", "compression": "heatshrink"}
+    ENCODINGS |= {bytes([1, w, l]): heatshrink, bytes([2, 1, w, l]): delta}
+
+class Refused(Exception):
+    pass
+
+def need(condition, reason):
+    if not condition:
+        raise Refused(reason)
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n, what):
+        need(n <= len(self.data) - self.at, f"truncated in {what}")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def take_section(self):  # section 5
+        size = int.from_bytes(self.take(2, "signature section"), "little")
+        need(1 <= size <= 32768, f"signature section of {size} bytes")
+        return self.take(size, "signature section")
+
+def read_prelude(reader):  # section 3
+    raw = reader.take(16, "prelude")
+    magic, version, kind, zero1, length, zero2 = struct.unpack("<8sBBHHH", raw)
+    need(magic == MAGIC and version == 1, "magic or format version")
+    need(kind in (KEY_SET, UPDATE) and zero1 == zero2 == 0, "object type or reserved field")
+    need(1 <= length <= (512 if kind == UPDATE else 1024), f"body length {length}")
+    return raw, kind, length
+
+def read_signatures(reader, signed, keys, threshold):  # section 5: all key ids, valid key ids
+    entries, seen, valid = Reader(reader.take_section()), [], []
+    while entries.at < len(entries.data):
+        algorithm, ident, length = struct.unpack("<H8sH", entries.take(12, "signature entry"))
+        signature = entries.take(length, "signature entry")
+        need(length >= 1 and (algorithm != ES256 or length == 64), f"signature of {length} bytes")
+        seen.append((algorithm, ident))
+        if algorithm == ES256 and ident in keys:  # any other entry is skipped
+            r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+            der = utils.encode_dss_signature(r, s)
+            try:  # verify also refuses r and s outside 1 to n-1
+                keys[ident].verify(der, DOMAIN + signed, ec.ECDSA(hashes.SHA256()))
+            except InvalidSignature:
+                raise Refused(f"bad signature of key {ident.hex()}")
+            valid.append(ident.hex())
+    need(seen == sorted(set(seen)) and len(seen) <= 32, "order or number of signature entries")
+    need(len(valid) >= threshold, f"{len(valid)} valid signatures, threshold {threshold}")
+    return [ident.hex() for _, ident in seen], valid
+
+def read_manifest(body):  # sections 4 to 4.2
+    reader, known, last = Reader(body), {}, 0
+    while reader.at < len(body):
+        kind, length = struct.unpack("<HH", reader.take(4, "element header"))
+        number, critical = kind & 0x7FFF, kind >> 15
+        value = reader.take(length, f"element {number}")
+        need(number > last, f"element {number} is 0, double or not in order")
+        last = number
+        if number < len(LENGTHS):
+            need(critical and length in LENGTHS[number], f"element {number}: type or length")
+            known[number] = value
+        need(number in known or not critical, f"unknown critical element {number}")
+    need(MANDATORY <= set(known), f"missing elements {sorted(MANDATORY - set(known))}")
+    num = {n: int.from_bytes(value, "little") for n, value in known.items()}
+    size, length, base_size = num[SIZE], num[LENGTH], num.get(BASE, 1) % 2**32
+    need(all(1 <= n <= MAX_SIZE for n in (size, length, base_size)), "image or payload size")
+    base = {"size": base_size, "digest": known[BASE][4:].hex()} if BASE in known else None
+    encoding = ENCODINGS.get(known.get(ENCODING))
+    need(encoding and num.get(COMPONENT) != 0, "encoding, or component 0 on the wire")
+    need(8 <= num[BLOCK] <= 16, f"block size exponent {num[BLOCK]}")
+    need(encoding != "raw" or length == size, "raw payload length is not the image size")
+    need(bool(base) == ("compression" in encoding), "base image without delta, or the reverse")
+    version = "%d.%d.%d+%d" % struct.unpack("<BBHI", known[VERSION])
+    return {"vendor": str(uuid.UUID(bytes=known[VENDOR])),
+            "class": str(uuid.UUID(bytes=known[CLASS])), "component": num.get(COMPONENT, 0),
+            "version": version.removesuffix("+0"), "security_counter": num[COUNTER],
+            "image_size": size, "image_digest": known[DIGEST].hex(), "block_size": 1 << num[BLOCK],
+            "payload_length": length, "first_block_hash": known[FIRST].hex(),
+            "encoding": encoding, "base_image": base, "load_address": num.get(LOAD)}
+
+def block_hash(index, data, link):  # section 7
+    head = struct.pack("<4sIIB3x", b"LGB1", index, len(data), not link)
+    return hashlib.sha256(head + data + link).digest()
+
+def read_payload(reader, manifest):
+    left, image = manifest["payload_length"], hashlib.sha256()
+    expected = bytes.fromhex(manifest["first_block_hash"])
+    for index in range(manifest["blocks"]):
+        data = reader.take(min(manifest["block_size"], left), f"block {index}")
+        left -= len(data)
+        link = reader.take(32 if left else 0, f"link of block {index}")
+        need(block_hash(index, data, link) == expected, f"hash of block {index}")
+        expected = link
+        image.update(data)
+    need(reader.at == len(reader.data), "bytes after the last block")
+    need(manifest["encoding"] != "raw" or image.hexdigest() == manifest["image_digest"], "digest")
+
+def decode(data, keys, threshold, trailer):  # sections 2, 8 and 9
+    reader, key_sets = Reader(data[:TRAILER] if trailer else data), 0
+    prelude, kind, length = read_prelude(reader)
+    while kind == KEY_SET:
+        key_sets += 1
+        need(not trailer and key_sets <= 64, "key set in a trailer, or more than 64")
+        reader.take(length, "key set")
+        reader.take_section()
+        prelude, kind, length = read_prelude(reader)
+    body = reader.take(length, "manifest")
+    ids, valid = read_signatures(reader, prelude + body, keys, threshold)
+    need(len(prelude + body) + 2 + 76 * threshold <= TRAILER, "trailer would be too long")
+    manifest = read_manifest(body)
+    manifest |= {"manifest_digest": hashlib.sha256(prelude + body).hexdigest(),
+                 "blocks": -(-manifest["payload_length"] // manifest["block_size"]),
+                 "key_ids": ids, "valid_key_ids": valid, "key_sets": key_sets}
+    if not trailer:
+        read_payload(reader, manifest)
+    return manifest
+
+def pack(image, keys, fields, block_size):  # fields: the elements that are not made here
+    link, payload, size = b"", [], struct.pack("<I", len(image))
+    for at in reversed(range(0, len(image), block_size)):
+        data = image[at:at + block_size]
+        payload.append(data + link)
+        link = block_hash(at // block_size, data, link)
+    fields |= {SIZE: size, DIGEST: hashlib.sha256(image).digest(), LENGTH: size, FIRST: link,
+               BLOCK: bytes([block_size.bit_length() - 1])}
+    body = b"".join(struct.pack("<HH", 0x8000 | number, len(value)) + value
+                    for number, value in sorted(fields.items()))
+    signed, entries = struct.pack("<8sBBHHH", MAGIC, 1, UPDATE, 0, len(body), 0) + body, b""
+    for ident, key in sorted(keys.items()):
+        r, s = utils.decode_dss_signature(key.sign(DOMAIN + signed, ec.ECDSA(hashes.SHA256())))
+        entries += struct.pack("<H8sH", ES256, ident, 64) + (r << 256 | s).to_bytes(64, "big")
+    return signed + struct.pack("<H", len(entries)) + entries + b"".join(reversed(payload))
+
+def load_key(path, private):  # (key id, key); a private key serves as its public one too
+    pem = open(path, "rb").read()
+    secret = pems.load_pem_private_key(pem, None) if b"PRIVATE KEY" in pem else None
+    public = secret.public_key() if secret else pems.load_pem_public_key(pem)
+    if not isinstance(public.curve, ec.SECP256R1) or private and not secret:
+        raise ValueError(f"{path} is not a P-256 key, or not a private one")
+    point = public.public_bytes(pems.Encoding.X962, pems.PublicFormat.UncompressedPoint)
+    return hashlib.sha256(point).digest()[:8], secret if private else public
+
+def fields_of(args):  # the elements that the command line gives
+    numbers = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)(?:\+(\d+))?", args.version, re.A).groups("0")
+    fields = {VENDOR: uuid.UUID(args.vendor).bytes, CLASS: uuid.UUID(getattr(args, "class")).bytes,
+              VERSION: struct.pack("<BBHI", *map(int, numbers)),
+              COUNTER: struct.pack("<I", args.security_counter)}
+    optional = {COMPONENT: ("<H", args.component or None), LOAD: ("<I", args.load_address)}
+    return fields | {n: struct.pack(*how) for n, how in optional.items() if how[1] is not None}
+
+def main():
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=["verify", "trailer", "pack"])
+    parser.add_argument("file")
+    parser.add_argument("--key", action="append", required=True)
+    parser.add_argument("--json", action="store_true")
+    for name in ("--vendor", "--class", "--version", "-o"):
+        parser.add_argument(name)
+    for name, default in (("--threshold", 1), ("--security-counter", None), ("--component", 0),
+                          ("--block-size", 4096), ("--load-address", None)):
+        parser.add_argument(name, type=lambda text: int(text, 0), default=default)
+    args = parser.parse_args()
+    try:
+        data, packing = open(args.file, "rb").read(), args.command == "pack"
+        keys = dict(load_key(path, packing) for path in args.key)
+        if args.threshold < 1 or args.block_size not in [1 << e for e in range(8, 17)]:
+            raise ValueError("threshold or block size")
+        if packing:
+            need(1 <= len(data) <= MAX_SIZE and len(keys) <= 32, "image size or number of keys")
+            return open(args.o, "wb").write(pack(data, keys, fields_of(args), args.block_size))
+        found = decode(data, keys, args.threshold, args.command == "trailer")
+    except Refused as why:
+        sys.exit(f"refused: {why}")
+    except (ValueError, TypeError, AttributeError, OSError, UnsupportedAlgorithm, struct.error) as e:
+        parser.error(str(e))
+    print(json.dumps(found) if args.json else "\n".join(f"{n}: {v}" for n, v in found.items()))
+
+if __name__ == "__main__":
+    main()
