@@ -19,7 +19,7 @@ use crate::machine::{Ack, Machine, Step};
 use crate::receipt::Verified;
 use crate::status::Progress;
 use crate::trust::Verify;
-use crate::updater::{unit, AcceptAll, Chunk, CHUNK, FLASH_TOO_SMALL};
+use crate::updater::{unit, AcceptAll, Chunk, Driver, CHUNK, FLASH_TOO_SMALL};
 
 /// The mode of updaters over async traits.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub struct Async;
 
 /// The async [`Updater`](crate::Updater).
 pub type Updater<'a, F, V = crate::updater::DefaultVerifier, P = AcceptAll, H = crate::Sha2> =
-    crate::Updater<'a, F, V, P, H, Async>;
+    Driver<'a, F, V, P, H, Async>;
 
 #[cfg(feature = "p256")]
 impl<'a, F: NorFlash> Updater<'a, F> {

@@ -12,7 +12,7 @@ use crate::machine::{Ack, Machine, Step};
 use crate::receipt::Verified;
 use crate::status::Progress;
 use crate::trust::Verify;
-use crate::updater::{unit, AcceptAll, Blocking, Chunk, Updater, CHUNK, FLASH_TOO_SMALL};
+use crate::updater::{unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL};
 
 #[cfg(feature = "p256")]
 impl<'a, F: NorFlash> Updater<'a, F> {
@@ -148,7 +148,7 @@ where
 }
 
 /// Takes the package in pieces of any size. Blocks are written to flash as they become whole.
-impl<F, V, P, H> Write for Updater<'_, F, V, P, H, Blocking>
+impl<F, V, P, H> Write for Updater<'_, F, V, P, H>
 where
     F: NorFlash,
     V: Verify,

@@ -19,6 +19,7 @@ pub struct Device<'d> {
     pub(crate) load_addresses: Option<[u32; 2]>,
     pub(crate) final_hash: FinalHash,
     pub(crate) downgrade: bool,
+    private: &'d [u16],
 }
 
 impl<'d> Device<'d> {
@@ -34,6 +35,7 @@ impl<'d> Device<'d> {
             load_addresses: None,
             final_hash: FinalHash::Always,
             downgrade: false,
+            private: &[],
         }
     }
 
@@ -64,6 +66,18 @@ impl<'d> Device<'d> {
     pub const fn allow_downgrade(mut self) -> Self {
         self.downgrade = true;
         self
+    }
+
+    /// The vendor's own elements (numbers 0x7000 to 0x7FFF) that the application's policy understands: they
+    /// may be critical.
+    #[must_use]
+    pub const fn private_elements(mut self, numbers: &'d [u16]) -> Self {
+        self.private = numbers;
+        self
+    }
+
+    pub(crate) fn parse(&self, body: &[u8]) -> Result<Manifest, Refusal> {
+        Manifest::parse(body, |number| self.private.contains(&number))
     }
 
     /// Where everything lies.
@@ -109,17 +123,14 @@ impl<'d> Device<'d> {
         if manifest.encoding != Encoding::Raw {
             return Err(Refusal::Encoding);
         }
-        if let Some(package) = manifest.load_address {
-            let [a, b] = self.load_addresses.ok_or(Refusal::LoadAddress { package })?;
-            let runs_at = match slot {
-                Slot::A => a,
-                Slot::B => b,
-            };
-            if package != runs_at {
-                return Err(Refusal::LoadAddress { package });
+        match (manifest.load_address, self.load_addresses) {
+            (Some(package), Some([a, b])) if package != if slot == Slot::A { a } else { b } => {
+                Err(Refusal::LoadAddress { package })
             }
+            (Some(package), None) => Err(Refusal::LoadAddress { package }),
+            (None, Some([a, b])) if a != b => Err(Refusal::NoLoadAddress),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

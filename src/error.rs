@@ -23,7 +23,7 @@ pub enum Refusal {
         /// The type it names.
         found: u8,
     },
-    /// More than 64 key sets stand in front of the update.
+    /// More than 16 key sets stand in front of the update.
     TooManyKeySets,
     /// It breaks a rule of the format.
     Malformed(Malformed),
@@ -110,6 +110,8 @@ pub enum Refusal {
         /// The package's.
         package: u32,
     },
+    /// It names no load address, and this device's slots run at different ones.
+    NoLoadAddress,
     /// The application's policy said no.
     Policy,
     /// A block is not the one that was signed. Blocks before it are in the slot; the stream goes on from
@@ -273,7 +275,7 @@ impl fmt::Display for Refusal {
             Self::NotAPackage => f.write_str("not a lockgate package: the magic bytes are missing"),
             Self::FormatVersion { found } => write!(f, "format version {found} is not supported (this is version 1)"),
             Self::ObjectType { found } => write!(f, "object type {found} has no place in a package"),
-            Self::TooManyKeySets => f.write_str("more than 64 key sets in front of the update"),
+            Self::TooManyKeySets => f.write_str("more than 16 key sets in front of the update"),
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::UnknownElement { number } => {
                 write!(f, "manifest element {number} is critical and unknown to this device")
@@ -303,6 +305,9 @@ impl fmt::Display for Refusal {
             Self::Encoding => f.write_str("this device has no decoder for the payload's encoding"),
             Self::LoadAddress { package } => {
                 write!(f, "the image is linked to run at {package:#x}, which is not the slot's address")
+            }
+            Self::NoLoadAddress => {
+                f.write_str("the manifest names no load address, and the slots run at different ones")
             }
             Self::Policy => f.write_str("the application's policy refused it"),
             Self::BlockHash { index } => write!(f, "block {index} is not the one that was signed"),

@@ -29,7 +29,7 @@ mod id;
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
 // evaluated while the program compiles
 pub mod layout;
-pub mod machine;
+mod machine;
 pub mod manifest;
 #[cfg(feature = "pack")]
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::expect_used)] // host side
@@ -51,8 +51,9 @@ pub use error::{Error, ErrorKind, Malformed, Refusal};
 pub use es256::P256;
 pub use id::{Uuid, Version};
 pub use layout::{Layout, Slot, Strategy};
+pub use machine::{Ack, Machine, Step};
 pub use manifest::Manifest;
 pub use receipt::Verified;
 pub use status::{Progress, Stage, Status};
 pub use trust::{CheckedSignature, KeyId, KeySet, PublicKey, SignatureJob, Verify, MAX_KEYS};
-pub use updater::{Blocking, Updater};
+pub use updater::{Blocking, Driver, Updater};

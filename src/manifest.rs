@@ -16,7 +16,7 @@ pub const ELEMENT_HEADER_SIZE: usize = 4;
 pub const MAX_SIZE: u32 = 0x7FFF_FFFF;
 
 /// Element numbers of an update's manifest.
-#[allow(missing_docs)] // each is a field of `Manifest`
+#[allow(missing_docs)] // each is a field of `Manifest`, or reserved
 pub mod number {
     pub const VENDOR: u16 = 1;
     pub const CLASS: u16 = 2;
@@ -31,6 +31,11 @@ pub mod number {
     pub const ENCODING: u16 = 11;
     pub const BASE_IMAGE: u16 = 12;
     pub const LOAD_ADDRESS: u16 = 13;
+    pub const ENCRYPTION: u16 = 14;
+    pub const DEPENDENCIES: u16 = 15;
+    pub const EXPIRY: u16 = 16;
+    pub const TEXT: u16 = 17;
+    pub const FIRST_PRIVATE: u16 = 0x7000;
 }
 
 /// How the payload becomes the image.
@@ -108,12 +113,13 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads a manifest and checks every rule of the format.
+    /// Reads a manifest and checks every rule of the format. `knows` tells which of the vendor's own elements
+    /// may be critical.
     ///
     /// # Errors
     ///
     /// [`Refusal::UnknownElement`] or [`Refusal::Malformed`].
-    pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    pub fn parse(body: &[u8], knows: impl Fn(u16) -> bool) -> Result<Self, Refusal> {
         let mut elements = Elements::new(body);
         let manifest = Self {
             vendor: Uuid(elements.required(number::VENDOR)?),
@@ -132,7 +138,10 @@ impl Manifest {
         };
         for element in elements {
             let Element { number, critical, .. } = element?;
-            if critical {
+            // Reserved for what must not be overlooked, whatever its bit says.
+            let reserved = (number::ENCRYPTION..=number::EXPIRY).contains(&number);
+            let known = number >= number::FIRST_PRIVATE && knows(number);
+            if reserved || (critical && !known) {
                 return Err(Refusal::UnknownElement { number });
             }
         }

@@ -41,16 +41,20 @@ pub(crate) type DefaultVerifier = NoVerifier;
 #[derive(Debug)]
 pub enum NoVerifier {}
 
+/// The blocking updater, over `embedded-storage` and `embedded-io`. See [`Driver`] for what it does.
+pub type Updater<'a, F, V = DefaultVerifier, P = AcceptAll, H = Sha2> = Driver<'a, F, V, P, H, Blocking>;
+
 /// Receives a package and puts its image into the slot that does not run.
 ///
 /// Write the package to it in pieces of any size (it is an [`embedded_io::Write`]), then call `finish` for
 /// the receipt; or hand it a reader with `install`. [`position`](Self::position) says where the transport
 /// must go on after an error.
 ///
-/// `F` is the flash, `V` checks signatures, `P` is the application's policy, `H` hashes, `M` is [`Blocking`]
+/// [`Updater`] and [`asynch::Updater`](crate::asynch::Updater) are its two forms. `F` is the flash, `V`
+/// checks signatures, `P` is the application's policy, `H` hashes, `M` is [`Blocking`]
 /// or [`Async`](crate::asynch::Async).
 #[derive(Debug)]
-pub struct Updater<'a, F, V = DefaultVerifier, P = AcceptAll, H = Sha2, M = Blocking> {
+pub struct Driver<'a, F, V, P, H, M> {
     pub(crate) flash: F,
     pub(crate) machine: Machine<'a, H>,
     pub(crate) verifier: V,
@@ -75,18 +79,18 @@ pub(crate) const fn unit(write: usize, read: usize) -> u32 {
     }
 }
 
-impl<'a, F, V, H: Sha256, M> Updater<'a, F, V, AcceptAll, H, M> {
+impl<'a, F, V, H: Sha256, M> Driver<'a, F, V, AcceptAll, H, M> {
     pub(crate) fn build(machine: Machine<'a, H>, flash: F, verifier: V) -> Self {
         Self { flash, machine, verifier, policy: |_| Decision::Accept, mode: PhantomData }
     }
 }
 
-impl<'a, F, V, P, H: Sha256, M> Updater<'a, F, V, P, H, M> {
+impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
     /// Asks `policy` before anything is erased. It sees authenticated manifests only, and only those that the
     /// device itself would take.
     #[must_use]
-    pub fn policy<Q: FnMut(&Offer<'_>) -> Decision>(self, policy: Q) -> Updater<'a, F, V, Q, H, M> {
-        Updater { flash: self.flash, machine: self.machine, verifier: self.verifier, policy, mode: PhantomData }
+    pub fn policy<Q: FnMut(&Offer<'_>) -> Decision>(self, policy: Q) -> Driver<'a, F, V, Q, H, M> {
+        Driver { flash: self.flash, machine: self.machine, verifier: self.verifier, policy, mode: PhantomData }
     }
 
     /// The offset in the package of the first byte that is wanted: where a transport must seek to (HTTP
@@ -135,6 +139,6 @@ impl<'a, F, V, P, H: Sha256, M> Updater<'a, F, V, P, H, M> {
 
 pub(crate) const FLASH_TOO_SMALL: Stop = Stop::Misuse("the flash is smaller than the layout's geometry");
 
-impl<F: ErrorType, V, P, H, M> embedded_io::ErrorType for Updater<'_, F, V, P, H, M> {
+impl<F: ErrorType, V, P, H, M> embedded_io::ErrorType for Driver<'_, F, V, P, H, M> {
     type Error = Error<F::Error>;
 }

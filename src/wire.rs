@@ -12,14 +12,20 @@ pub const MAGIC: [u8; 8] = [0x89, b'L', b'G', b'U', 0x0D, 0x0A, 0x1A, 0x0A];
 pub const FORMAT_VERSION: u8 = 1;
 /// Bytes of a prelude.
 pub const PRELUDE_SIZE: usize = 16;
+/// Bytes of the smallest manifest: its mandatory elements.
+pub const MIN_MANIFEST: usize = 153;
 /// Bytes of the largest manifest.
 pub const MAX_MANIFEST: usize = 512;
+/// Bytes of the smallest key set body: its mandatory elements, one key.
+pub const MIN_KEY_SET: usize = 127;
 /// Bytes of the largest key set body.
 pub const MAX_KEY_SET: usize = 1024;
 /// Key sets that may stand in front of an update.
-pub const MAX_KEY_SETS: u8 = 64;
+pub const MAX_KEY_SETS: u8 = 16;
+/// Bytes of the smallest signature section, without its length: one entry of one byte.
+pub const MIN_SIGNATURES: u16 = 13;
 /// Bytes of the largest signature section, without its length.
-pub const MAX_SIGNATURES: usize = 32_768;
+pub const MAX_SIGNATURES: u16 = 32_768;
 /// Entries of the largest signature section.
 pub const MAX_ENTRIES: u8 = 32;
 /// Bytes of the signature section's own length.
@@ -73,16 +79,16 @@ impl Prelude {
         if version != FORMAT_VERSION {
             return Err(Refusal::FormatVersion { found: version });
         }
-        let (object, most) = match object {
-            1 => (ObjectType::KeySet, MAX_KEY_SET),
-            2 => (ObjectType::Update, MAX_MANIFEST),
+        let (object, sizes) = match object {
+            1 => (ObjectType::KeySet, MIN_KEY_SET..=MAX_KEY_SET),
+            2 => (ObjectType::Update, MIN_MANIFEST..=MAX_MANIFEST),
             found => return Err(Refusal::ObjectType { found }),
         };
         if [r0, r1, r2, r3] != [0; 4] {
             return Err(Malformed::Reserved.into());
         }
         let body = usize::from(u16::from_le_bytes([b0, b1]));
-        if body == 0 || body > most {
+        if !sizes.contains(&body) {
             return Err(Malformed::BodyLength.into());
         }
         Ok(Self { object, body })
@@ -106,9 +112,9 @@ impl Prelude {
 /// # Errors
 ///
 /// [`Malformed::SectionLength`] if it is out of range.
-pub fn section_length(bytes: [u8; SECTION_LENGTH_SIZE]) -> Result<usize, Refusal> {
-    match usize::from(u16::from_le_bytes(bytes)) {
-        length @ 1..=MAX_SIGNATURES => Ok(length),
+pub fn section_length(bytes: [u8; SECTION_LENGTH_SIZE]) -> Result<u16, Refusal> {
+    match u16::from_le_bytes(bytes) {
+        length @ MIN_SIGNATURES..=MAX_SIGNATURES => Ok(length),
         _ => Err(Malformed::SectionLength.into()),
     }
 }
@@ -121,7 +127,7 @@ pub struct EntryHeader {
     /// Whose signature it is.
     pub key: KeyId,
     /// Bytes of the signature.
-    pub length: usize,
+    pub length: u16,
 }
 
 impl EntryHeader {
@@ -136,12 +142,12 @@ impl EntryHeader {
         let header = Self {
             algorithm: u16::from_le_bytes([a0, a1]),
             key: KeyId([k0, k1, k2, k3, k4, k5, k6, k7]),
-            length: usize::from(u16::from_le_bytes([l0, l1])),
+            length: u16::from_le_bytes([l0, l1]),
         };
         if header.length == 0 || header.size() > left {
             return Err(Malformed::EntryLength.into());
         }
-        if header.algorithm == ES256 && header.length != ES256_SIZE {
+        if header.algorithm == ES256 && usize::from(header.length) != ES256_SIZE {
             return Err(Malformed::EntryLength.into());
         }
         if previous.is_some_and(|previous| (previous.algorithm, previous.key) >= (header.algorithm, header.key)) {
@@ -155,14 +161,14 @@ impl EntryHeader {
     pub fn encode(&self) -> [u8; ENTRY_HEADER_SIZE] {
         let [a0, a1] = self.algorithm.to_le_bytes();
         let [k0, k1, k2, k3, k4, k5, k6, k7] = self.key.0;
-        let [l0, l1, ..] = self.length.to_le_bytes();
+        let [l0, l1] = self.length.to_le_bytes();
         [a0, a1, k0, k1, k2, k3, k4, k5, k6, k7, l0, l1]
     }
 
     /// Bytes of the whole entry.
     #[must_use]
     pub const fn size(&self) -> usize {
-        self.length.saturating_add(ENTRY_HEADER_SIZE)
+        (self.length as usize).saturating_add(ENTRY_HEADER_SIZE)
     }
 }
 

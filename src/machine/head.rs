@@ -35,15 +35,15 @@ enum Part {
 pub(crate) struct Head {
     part: Part,
     /// Bytes of the input to pass over first.
-    skip: usize,
+    skip: u16,
     /// Bytes in the buffer, and how many there must be for the next part.
-    filled: usize,
-    need: usize,
+    filled: u16,
+    need: u16,
     /// End of the manifest, and of the entries that are kept behind it.
-    manifest_end: usize,
-    kept_end: usize,
+    manifest_end: u16,
+    kept_end: u16,
     /// Bytes of the signature section still to come.
-    section_left: usize,
+    section_left: u16,
     key_sets: u8,
     entries: u8,
     valid: u8,
@@ -58,7 +58,7 @@ impl Head {
             part: Part::Prelude,
             skip: 0,
             filled: 0,
-            need: PRELUDE_SIZE,
+            need: PRELUDE_SIZE as u16,
             manifest_end: 0,
             kept_end: 0,
             section_left: 0,
@@ -78,17 +78,17 @@ impl Head {
 
     /// Bytes of prelude, manifest, section length and kept entries, at the front of the buffer.
     pub(crate) fn size(&self) -> usize {
-        self.kept_end
+        usize::from(self.kept_end)
     }
 
     /// Prelude and manifest.
     pub(crate) fn signed_bytes<'b>(&self, buffer: &'b [u8]) -> &'b [u8] {
-        buffer.get(..self.manifest_end).unwrap_or_default()
+        buffer.get(..usize::from(self.manifest_end)).unwrap_or_default()
     }
 
     /// The manifest.
     pub(crate) fn manifest<'b>(&self, buffer: &'b [u8]) -> &'b [u8] {
-        buffer.get(PRELUDE_SIZE..self.manifest_end).unwrap_or_default()
+        buffer.get(PRELUDE_SIZE..usize::from(self.manifest_end)).unwrap_or_default()
     }
 
     /// Takes input until a signature waits or all is through. Gives the bytes taken.
@@ -100,18 +100,18 @@ impl Head {
     ) -> Result<usize, Refusal> {
         let mut rest = input;
         loop {
-            let passed = self.skip.min(rest.len());
+            let passed = usize::from(self.skip).min(rest.len());
             rest = rest.get(passed..).unwrap_or_default();
-            self.skip = self.skip.saturating_sub(passed);
+            self.skip = self.skip.saturating_sub(passed as u16);
             if self.skip > 0 || matches!(self.part, Part::Check(_) | Part::Complete) {
                 break;
             }
             let have = buffer.len();
-            let room =
-                buffer.get_mut(self.filled..self.need).ok_or(Refusal::HeadTooLarge { needed: self.need, have })?;
+            let (filled, needed) = (usize::from(self.filled), usize::from(self.need));
+            let room = buffer.get_mut(filled..needed).ok_or(Refusal::HeadTooLarge { needed, have })?;
             let taken = copy(room, rest);
             rest = rest.get(taken..).unwrap_or_default();
-            self.filled = self.filled.saturating_add(taken);
+            self.filled = self.filled.saturating_add(taken as u16);
             if self.filled < self.need {
                 break;
             }
@@ -124,20 +124,20 @@ impl Head {
     fn advance<H: Sha256>(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
         match self.part {
             Part::Prelude => {
-                let prelude = Prelude::parse(buffer.get(..self.filled).unwrap_or_default())?;
+                let prelude = Prelude::parse(buffer.get(..usize::from(self.filled)).unwrap_or_default())?;
                 match prelude.object {
-                    ObjectType::Update => self.collect(Part::Manifest, prelude.body),
+                    ObjectType::Update => self.collect(Part::Manifest, prelude.body as usize),
                     ObjectType::KeySet if self.key_sets == MAX_KEY_SETS => return Err(Refusal::TooManyKeySets),
                     ObjectType::KeySet => {
                         self.key_sets = self.key_sets.saturating_add(1);
-                        (self.skip, self.filled) = (prelude.body, 0);
-                        (self.part, self.need) = (Part::KeySetSection, SECTION_LENGTH_SIZE);
+                        (self.skip, self.filled) = (prelude.body as u16, 0);
+                        (self.part, self.need) = (Part::KeySetSection, SECTION_LENGTH_SIZE as u16);
                     }
                 }
             }
             Part::KeySetSection => {
                 (self.skip, self.filled) = (section_length(array(buffer, 0))?, 0);
-                (self.part, self.need) = (Part::Prelude, PRELUDE_SIZE);
+                (self.part, self.need) = (Part::Prelude, PRELUDE_SIZE as u16);
             }
             Part::Manifest => {
                 self.manifest_end = self.filled;
@@ -159,7 +159,7 @@ impl Head {
 
     fn collect(&mut self, part: Part, bytes: usize) {
         self.part = part;
-        self.need = self.filled.saturating_add(bytes);
+        self.need = self.filled.saturating_add(bytes as u16);
     }
 
     /// An entry's header is there: its signature is collected if the key is trusted, passed over otherwise.
@@ -167,10 +167,11 @@ impl Head {
         if self.entries == MAX_ENTRIES {
             return Err(Malformed::TooManyEntries.into());
         }
-        let header = EntryHeader::parse(&array(buffer, self.kept_end), self.previous.as_ref(), self.section_left)?;
+        let header =
+            EntryHeader::parse(&array(buffer, self.kept_end), self.previous.as_ref(), usize::from(self.section_left))?;
         self.entries = self.entries.saturating_add(1);
         self.previous = Some(header);
-        self.section_left = self.section_left.saturating_sub(header.size());
+        self.section_left = self.section_left.saturating_sub(header.size() as u16);
         let trusted = self.ids.iter().position(|id| header.algorithm == ES256 && *id == header.key);
         match trusted {
             Some(key) => self.collect(Part::Signature(key as u8), ES256_SIZE),
@@ -185,7 +186,7 @@ impl Head {
     /// The signature to be checked, if one waits.
     pub(crate) fn job<'m>(&'m self, buffer: &'m [u8], keys: &KeySet<'m>) -> Option<SignatureJob<'m>> {
         let Part::Check(number) = self.part else { return None };
-        let (_, signature) = buffer.get(..self.filled)?.split_last_chunk::<ES256_SIZE>()?;
+        let (_, signature) = buffer.get(..usize::from(self.filled))?.split_last_chunk::<ES256_SIZE>()?;
         Some(SignatureJob { key: keys.keys().get(usize::from(number))?, digest: &self.signed, signature, number })
     }
 
@@ -217,8 +218,8 @@ impl Head {
         if valid < needed {
             return Err(Refusal::TooFewSignatures { valid, needed });
         }
-        if self.kept_end > TRAILER_SIZE as usize {
-            return Err(Refusal::TrailerTooLarge { needed: self.kept_end });
+        if u32::from(self.kept_end) > TRAILER_SIZE {
+            return Err(Refusal::TrailerTooLarge { needed: self.size() });
         }
         self.keep_section_length(buffer);
         self.part = Part::Complete;
@@ -227,16 +228,15 @@ impl Head {
 
     /// The trailer's signature section is as long as the entries that were kept.
     fn keep_section_length(&self, buffer: &mut [u8]) {
-        let kept = self.kept_end.saturating_sub(self.manifest_end).saturating_sub(SECTION_LENGTH_SIZE);
-        if let Some(length) = buffer.get_mut(self.manifest_end..).and_then(<[u8]>::first_chunk_mut) {
-            let [low, high, ..] = kept.to_le_bytes();
-            *length = [low, high];
+        let kept = self.kept_end.saturating_sub(self.manifest_end).saturating_sub(SECTION_LENGTH_SIZE as u16);
+        if let Some(length) = buffer.get_mut(usize::from(self.manifest_end)..).and_then(<[u8]>::first_chunk_mut) {
+            *length = kept.to_le_bytes();
         }
     }
 }
 
 /// `N` bytes at `at`, which was collected; zeros can only come of a bug, and are refused by whoever parses
 /// them.
-fn array<const N: usize>(buffer: &[u8], at: usize) -> [u8; N] {
-    buffer.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+fn array<const N: usize>(buffer: &[u8], at: u16) -> [u8; N] {
+    buffer.get(usize::from(at)..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }

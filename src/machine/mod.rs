@@ -34,7 +34,6 @@ use crate::device::{Decision, Device, FinalHash, Offer, Running};
 use crate::digest::{digest, Digest, Sha2, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::layout::Slot;
-use crate::manifest::Manifest;
 use crate::receipt::Verified;
 use crate::status::{Progress, Stage, Status};
 use crate::trust::CheckedSignature;
@@ -57,7 +56,6 @@ struct Plan {
 /// Where to go on if the sector being filled is lost: always the first byte of a sector.
 #[derive(Clone, Copy, Debug)]
 struct Checkpoint {
-    manifest: Digest,
     block: (u32, Digest),
     /// Bytes of that block that lie in front of the sector.
     consumed: u32,
@@ -256,7 +254,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 if head.is_complete() {
                     let digest = digest::<H>(&[head.signed_bytes(data)]);
                     let body = head.manifest(data);
-                    Step::Offer(Offer { manifest: Manifest::parse(body)?, digest, body })
+                    Step::Offer(Offer { manifest: self.device.parse(body)?, digest, body })
                 } else {
                     head.job(data, &self.device.keys).map_or(Step::Receive, Step::Verify)
                 }
@@ -288,10 +286,9 @@ impl<'a, H: Sha256> Machine<'a, H> {
 
     /// Before the first write into a sector: this is where to go on should it fail.
     fn keep_checkpoint(&mut self, at: u32, from: u32) {
-        let (Phase::Place, Some(plan), Some(chain)) = (&self.phase, &self.plan, &self.chain) else { return };
+        let (Phase::Place, Some(chain)) = (&self.phase, &self.chain) else { return };
         if let Some(offset) = self.writer.sector_edge(self.device.layout, at) {
-            self.checkpoint =
-                Some(Checkpoint { manifest: plan.manifest, block: chain.place(), consumed: from, offset });
+            self.checkpoint = Some(Checkpoint { block: chain.place(), consumed: from, offset });
         }
     }
 
@@ -348,7 +345,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     fn judge(&mut self) -> Result<(), Refusal> {
         match &self.phase {
             Phase::Head(head) if head.is_complete() => {
-                let manifest = Manifest::parse(head.manifest(self.buffer.data()))?;
+                let manifest = self.device.parse(head.manifest(self.buffer.data()))?;
                 self.device.judge(&self.running, &manifest, self.buffer.capacity())
             }
             _ => Ok(()),
@@ -377,7 +374,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     fn accept(&mut self) -> Result<(), Stop> {
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
         let data = self.buffer.data();
-        let manifest = Manifest::parse(head.manifest(data))?;
+        let manifest = self.device.parse(head.manifest(data))?;
         let plan = Plan {
             manifest: digest::<H>(&[head.signed_bytes(data)]),
             image: manifest.image_digest,
@@ -391,7 +388,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
         self.payload = self.position;
         (self.consumed, self.interrupted) = (0, false);
         let mut offset = 0;
-        match self.checkpoint.filter(|checkpoint| checkpoint.manifest == plan.manifest) {
+        let same = self.plan.is_some_and(|before| before.manifest == plan.manifest);
+        match self.checkpoint.filter(|_| same) {
             Some(checkpoint) => {
                 chain.resume(checkpoint.block);
                 self.consumed = checkpoint.consumed;

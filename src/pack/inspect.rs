@@ -1,14 +1,16 @@
 //! Looks into a package without believing it: for people and tools. It checks the format and the chain, and
-//! no signature.
+//! signatures only when asked to ([`Inspection::verify`]).
 
 use std::vec::Vec;
 
 use crate::digest::{digest, Digest, Sha2};
 use crate::error::{Malformed, Refusal};
+use crate::es256::P256;
 use crate::manifest::Manifest;
+use crate::trust::{KeyId, KeySet, Verify};
 use crate::wire::{
-    block_prefix, section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, LINK_SIZE, MAX_ENTRIES,
-    MAX_KEY_SETS, PRELUDE_SIZE, SECTION_LENGTH_SIZE,
+    block_prefix, section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, LINK_SIZE, MAX_ENTRIES,
+    MAX_KEY_SETS, PRELUDE_SIZE, SECTION_LENGTH_SIZE, UPDATE_DOMAIN,
 };
 
 /// What is in a package.
@@ -46,7 +48,7 @@ pub fn inspect(package: &[u8]) -> Result<Inspection<'_>, Refusal> {
         let prelude = Prelude::parse(take(&mut rest, PRELUDE_SIZE)?)?;
         let body = take(&mut rest, prelude.body)?;
         let length = take(&mut rest, SECTION_LENGTH_SIZE)?;
-        let section = take(&mut rest, section_length([length[0], length[1]])?)?;
+        let section = take(&mut rest, usize::from(section_length([length[0], length[1]])?))?;
         if prelude.object == ObjectType::KeySet {
             key_sets += 1;
             if key_sets > usize::from(MAX_KEY_SETS) {
@@ -56,7 +58,7 @@ pub fn inspect(package: &[u8]) -> Result<Inspection<'_>, Refusal> {
         }
         return Ok(Inspection {
             key_sets,
-            manifest: Manifest::parse(body)?,
+            manifest: Manifest::parse(body, |_| true)?,
             manifest_digest: digest::<Sha2>(&[&start[..PRELUDE_SIZE + body.len()]]),
             body,
             signatures: entries(section)?,
@@ -113,6 +115,39 @@ impl<'p> Inspection<'p> {
             next = Some((index + 1, link.try_into().map_or(expected, Digest), rest));
             Some(Ok(data))
         })
+    }
+
+    /// The digest that ES256 signatures are made over.
+    #[must_use]
+    pub fn signed_digest(&self) -> Digest {
+        digest::<Sha2>(&[&UPDATE_DOMAIN, &self.head[..PRELUDE_SIZE + self.body.len()]])
+    }
+
+    /// Checks the signatures as a device that believes `keys` does. Gives the ids of the keys that signed, in
+    /// the package's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadSignature`] or [`Refusal::TooFewSignatures`].
+    pub fn verify(&self, keys: &KeySet<'_>) -> Result<Vec<KeyId>, Refusal> {
+        let digest = self.signed_digest();
+        let mut section = &self.head[PRELUDE_SIZE + self.body.len() + SECTION_LENGTH_SIZE..];
+        let mut signed = Vec::new();
+        for header in &self.signatures {
+            let entry = take(&mut section, header.size())?;
+            let trusted = keys.keys().iter().find(|key| header.algorithm == ES256 && key.id::<Sha2>() == header.key);
+            let (Some(public), Some(signature)) = (trusted, entry[ENTRY_HEADER_SIZE..].first_chunk()) else {
+                continue;
+            };
+            if !P256.verify(public, &digest, signature) {
+                return Err(Refusal::BadSignature { key: header.key });
+            }
+            signed.push(header.key);
+        }
+        if signed.len() < usize::from(keys.threshold()) {
+            return Err(Refusal::TooFewSignatures { valid: signed.len() as u8, needed: keys.threshold() });
+        }
+        Ok(signed)
     }
 
     /// Bytes of block buffer that a device needs for this package, if it trusts every key that signed.

@@ -7,11 +7,22 @@ use std::{error, fmt};
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::rand_core::OsRng;
-use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
-use p256::SecretKey;
+use p256::elliptic_curve::zeroize::Zeroizing;
+use p256::pkcs8::{der, DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
+use p256::{NonZeroScalar, ProjectivePoint, Scalar, SecretKey};
 
-use crate::digest::Digest;
-use crate::trust::PublicKey;
+use crate::digest::{Digest, Sha2};
+use crate::trust::{KeyId, PublicKey};
+
+/// How the key id of a bench key begins.
+pub const BENCH_PREFIX: [u8; 2] = [0xDD, 0xDD];
+
+/// Whether this is the id of a bench key: one that was made to lie about, in repositories and on desks, and
+/// that no device in the field should trust. Tools say so wherever they show a key.
+#[must_use]
+pub fn is_bench(id: &KeyId) -> bool {
+    id.0.starts_with(&BENCH_PREFIX)
+}
 
 /// Whoever makes signatures: a key in a file, or one that never leaves an HSM.
 pub trait Signer {
@@ -30,10 +41,34 @@ pub trait Signer {
 pub struct SigningKey(SecretKey);
 
 impl SigningKey {
-    /// A new key, from the operating system's randomness.
+    /// A new key, from the operating system's randomness. Never one that [`is_bench`].
     #[must_use]
     pub fn generate() -> Self {
-        Self(SecretKey::random(&mut OsRng))
+        loop {
+            let key = Self(SecretKey::random(&mut OsRng));
+            if !is_bench(&key.public_key().id::<Sha2>()) {
+                return key;
+            }
+        }
+    }
+
+    /// A new bench key: its id begins with [`BENCH_PREFIX`]. Found by trying, about 65,536 times: a second or
+    /// less in a release build.
+    #[must_use]
+    pub fn generate_bench() -> Self {
+        // From a random key on, one scalar and one point at a time: an addition, where a key of its own would
+        // cost a multiplication.
+        let first = NonZeroScalar::random(&mut OsRng);
+        let (mut scalar, mut point) = (*first, ProjectivePoint::GENERATOR * *first);
+        loop {
+            let key = VerifyingKey::from_affine(point.to_affine());
+            let found = key.is_ok_and(|key| is_bench(&from_point(&key).id::<Sha2>()));
+            if let (true, Some(secret)) = (found, NonZeroScalar::new(scalar).into_option()) {
+                return Self(secret.into());
+            }
+            scalar += Scalar::ONE;
+            point += ProjectivePoint::GENERATOR;
+        }
     }
 
     /// Reads a PEM: PKCS#8 (`PRIVATE KEY`) or SEC1 (`EC PRIVATE KEY`), as openssl writes them.
@@ -44,7 +79,7 @@ impl SigningKey {
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let block = private_block(pem)?;
         let key = if block.contains("BEGIN EC PRIVATE KEY") {
-            SecretKey::from_sec1_pem(block).ok()
+            SecretKey::from_sec1_pem(block).ok().filter(|_| names_p256(block))
         } else {
             SecretKey::from_pkcs8_pem(block).ok()
         };
@@ -148,6 +183,15 @@ fn private_block(pem: &str) -> Result<&str, KeyError> {
             Some(&pem[start..stop])
         })
         .ok_or(KeyError::NotPrivate)
+}
+
+/// Whether a SEC1 key names P-256 as its curve. `p256` leaves that unread, and would take the 32 bytes of a
+/// key on secp256k1 for its own.
+fn names_p256(block: &str) -> bool {
+    /// Object identifier 1.2.840.10045.3.1.7, prime256v1.
+    const OID: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+    let der = der::pem::decode_vec(block.as_bytes()).map(|(_, der)| Zeroizing::new(der));
+    der.is_ok_and(|der| der.windows(OID.len()).any(|window| window == OID))
 }
 
 fn from_point(key: &VerifyingKey) -> PublicKey {

@@ -19,5 +19,7 @@ mod keys;
 mod update;
 
 pub use inspect::{inspect, Inspection};
-pub use keys::{public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey};
+pub use keys::{
+    is_bench, public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey, BENCH_PREFIX,
+};
 pub use update::{PackError, Package, Update};

@@ -111,7 +111,7 @@ impl Update {
         bytes.extend(section);
         let head = bytes.len();
         bytes.extend(payload);
-        let manifest = Manifest::parse(&body).map_err(|_| PackError::ManifestSize(body.len()))?;
+        let manifest = Manifest::parse(&body, |_| true).map_err(|_| PackError::ManifestSize(body.len()))?;
         Ok(Package { bytes, head, manifest, manifest_digest })
     }
 
@@ -183,7 +183,7 @@ fn signatures(digest: &Digest, signers: &mut [&mut dyn Signer]) -> Result<Vec<u8
         if !P256.verify(&public, digest, &signature) {
             return Err(PackError::BadSignature(key));
         }
-        entries.push((EntryHeader { algorithm: ES256, key, length: ES256_SIZE }, signature));
+        entries.push((EntryHeader { algorithm: ES256, key, length: ES256_SIZE as u16 }, signature));
     }
     entries.sort_by_key(|(header, _)| *header);
     Ok(entries.iter().flat_map(|(header, signature)| header.encode().into_iter().chain(*signature)).collect())

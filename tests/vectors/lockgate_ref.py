@@ -4,7 +4,7 @@ Written from that page alone; "section n" is one of the page. Exit status: 0 acc
 1 refused, 2 wrong usage. Encodings other than raw are checked up to the block chain, not decoded.
 """
 import argparse, hashlib, json, re, struct, sys, uuid
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm as Unsupported
 from cryptography.hazmat.primitives import hashes, serialization as pems
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
@@ -192,7 +192,7 @@ def main():
         found = decode(data, keys, args.threshold, args.command == "trailer")
     except Refused as why:
         sys.exit(f"refused: {why}")
-    except (ValueError, TypeError, AttributeError, OSError, UnsupportedAlgorithm, struct.error) as e:
+    except (ValueError, TypeError, AttributeError, OSError, Unsupported, struct.error) as e:
         parser.error(str(e))
     print(json.dumps(found) if args.json else "\n".join(f"{n}: {v}" for n, v in found.items()))
 

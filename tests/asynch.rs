@@ -1,0 +1,130 @@
+//! Promise (I10): the async updater does what the blocking one does, operation by operation, and a dropped
+//! future loses nothing.
+
+mod common;
+
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+
+use common::{install, noise, Bench, SMALL_LAYOUT};
+use embassy_futures::block_on;
+use embedded_io_async::{ErrorType, Read, Write};
+use lockgate::asynch::Updater;
+use lockgate::sim::{Flash, Landed};
+use lockgate::{Block, Error, ErrorKind, Refusal};
+
+struct Pieces<'p>(&'p [u8], usize);
+
+impl ErrorType for Pieces<'_> {
+    type Error = embedded_io::ErrorKind;
+}
+
+impl Read for Pieces<'_> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        let n = buf.len().min(self.1).min(self.0.len());
+        buf[..n].copy_from_slice(&self.0[..n]);
+        self.0 = &self.0[n..];
+        Ok(n)
+    }
+}
+
+#[test]
+fn the_async_updater_does_the_same_flash_operations() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(9001, 1);
+    let package = bench.pack(&image, 1024);
+    let mut blocking: Flash = bench.flash(&package, &image);
+    let mut asynch = blocking.clone();
+    let expected = install::<4, 1, 1024>(&bench, &mut blocking, package.bytes()).unwrap();
+    let mut block = Block::<1024>::new();
+    let mut updater = Updater::new(bench.device, bench.running, &mut asynch, &mut block);
+    let receipt = block_on(updater.install(Pieces(package.bytes(), 77), |_| ())).unwrap();
+    assert_eq!(receipt, expected);
+    assert_eq!(asynch.log(), blocking.log());
+    bench.assert_installed(&asynch, &package, &image, &receipt);
+}
+
+#[test]
+fn the_async_updater_refuses_alike() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(900, 1);
+    let package = bench.pack(&image, 256);
+    let mut bytes = package.bytes().to_vec();
+    bytes[package.head().len() + 300] ^= 1;
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    assert_eq!(block_on(updater.write_all(&bytes)), Err(Error::Refused(Refusal::BlockHash { index: 1 })));
+    assert_eq!(flash.violations(), []);
+}
+
+/// Polls `future` up to `polls` times, then drops it.
+fn poll_some<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    (0..polls).find_map(|_| match future.as_mut().poll(&mut context) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    })
+}
+
+#[test]
+fn futures_dropped_at_any_await_leave_an_update_that_completes() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(5000, 1);
+    let package = bench.pack(&image, 512);
+    let flash: Flash = bench.flash(&package, &image);
+    for polls in 1..60 {
+        let mut flash = flash.clone();
+        let mut block = Block::<512>::new();
+        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        let mut interruptions = 0;
+        let _ = poll_some(updater.write_all(package.bytes()), polls);
+        let receipt = loop {
+            // Where the stream goes on after a dropped future is what position() says.
+            let at = updater.position();
+            updater.stream_at(at).unwrap();
+            match block_on(async {
+                updater.write_all(&package.bytes()[at as usize..]).await?;
+                updater.finish().await
+            }) {
+                Ok(receipt) => break receipt,
+                Err(error) => {
+                    assert_eq!(error, Error::Interrupted);
+                    interruptions += 1;
+                    assert_eq!(interruptions, 1);
+                }
+            }
+        };
+        bench.assert_installed(&flash, &package, &image, &receipt);
+    }
+}
+
+#[test]
+fn a_future_dropped_in_the_middle_of_a_flash_operation_has_its_sector_erased_again() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(5000, 1);
+    let package = bench.pack(&image, 512);
+    let flash: Flash = bench.flash(&package, &image);
+    for step in (0..1300).step_by(13) {
+        let mut flash = flash.clone();
+        flash.stall_at(step, Landed::Subset.stable());
+        let mut block = Block::<512>::new();
+        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        assert!(poll_some(updater.write_all(package.bytes()), 10_000).is_none(), "step {step} stalls");
+        let receipt = loop {
+            let at = updater.position();
+            updater.stream_at(at).unwrap();
+            match block_on(async {
+                updater.write_all(&package.bytes()[at as usize..]).await?;
+                updater.finish().await
+            }) {
+                Ok(receipt) => break receipt,
+                Err(error) => assert_eq!((&error, error.kind()), (&Error::Interrupted, ErrorKind::Retry)),
+            }
+        };
+        assert!(flash.cut_fired());
+        bench.assert_installed(&flash, &package, &image, &receipt);
+    }
+}

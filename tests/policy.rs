@@ -1,0 +1,196 @@
+//! Promise (I4): what is not for this device, or too old, or too large, or not signed by enough, is refused
+//! before the first erase.
+
+mod common;
+
+use common::{leak, noise, trust, update, Bench, CLASS, OTHER, SMALL_LAYOUT, VENDOR};
+use embedded_io::Write;
+use lockgate::manifest::CRITICAL;
+use lockgate::pack::{Package, Signer, SigningKey, Update};
+use lockgate::sim::Flash;
+use lockgate::{Block, Decision, Device, Error, ErrorKind, Refusal, Running, Slot, Updater, Version};
+
+type Outcome = Result<(), Error<lockgate::sim::Error>>;
+
+/// Streams `bytes` to `device`; gives the outcome and how many sectors were erased.
+fn offer(device: &Device<'_>, running: Running, bytes: &[u8]) -> (Outcome, u64) {
+    let mut flash: Flash = Flash::new(device.layout().geometry());
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(device, running, &mut flash, &mut block);
+    let outcome = updater.write_all(bytes).and_then(|()| updater.finish()).map(|receipt| drop(receipt));
+    (outcome, flash.counters().erases)
+}
+
+#[track_caller]
+fn assert_refused(device: &Device<'_>, running: Running, bytes: &[u8], refusal: Refusal) {
+    let (outcome, erases) = offer(device, running, bytes);
+    assert_eq!(outcome, Err(Error::Refused(refusal)));
+    assert_eq!(erases, 0, "refused, but only after an erase");
+}
+
+fn build(update: &Update, key: &SigningKey) -> Package {
+    update.clone().block_size(256).unwrap().build(&noise(700, 1), &mut [&mut key.clone()]).unwrap()
+}
+
+#[test]
+fn another_vendor_class_or_component_is_refused() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let version = Version::new(1, 0, 0, 0);
+    let wrong = [
+        (Update::new(OTHER, CLASS, version, 1), Refusal::WrongVendor { package: OTHER }),
+        (Update::new(VENDOR, OTHER, version, 1), Refusal::WrongClass { package: OTHER }),
+        (update().component(3), Refusal::WrongComponent { package: 3, device: 0 }),
+    ];
+    for (update, refusal) in wrong {
+        assert_refused(bench.device, bench.running, build(&update, &bench.key).bytes(), refusal);
+    }
+    let component = bench.device.component(3);
+    assert_eq!(offer(&component, bench.running, build(&update().component(3), &bench.key).bytes()).0, Ok(()));
+}
+
+#[test]
+fn an_older_security_counter_is_refused_whatever_its_version() {
+    let mut bench = Bench::new(&SMALL_LAYOUT);
+    bench.running.security_counter = 8;
+    let package = build(&Update::new(VENDOR, CLASS, Version::new(99, 0, 0, 0), 7), &bench.key);
+    assert_refused(bench.device, bench.running, package.bytes(), Refusal::SecurityCounter { package: 7, device: 8 });
+    let allowed = bench.device.allow_downgrade();
+    assert_refused(&allowed, bench.running, package.bytes(), Refusal::SecurityCounter { package: 7, device: 8 });
+}
+
+#[test]
+fn a_lower_version_at_the_same_counter_is_refused_unless_the_application_opts_in() {
+    let mut bench = Bench::new(&SMALL_LAYOUT);
+    bench.running.security_counter = 7;
+    bench.running.version = Version::new(1, 2, 4, 0);
+    let package = build(&update(), &bench.key);
+    let refusal = Refusal::Downgrade { package: Version::new(1, 2, 3, 0), running: Version::new(1, 2, 4, 0) };
+    assert_refused(bench.device, bench.running, package.bytes(), refusal);
+    assert_eq!(offer(&bench.device.allow_downgrade(), bench.running, package.bytes()).0, Ok(()));
+    bench.running.security_counter = 6;
+    assert_eq!(offer(bench.device, bench.running, package.bytes()).0, Ok(()), "a greater counter permits it");
+}
+
+#[test]
+fn the_image_that_runs_is_not_installed_again() {
+    let mut bench = Bench::new(&SMALL_LAYOUT);
+    let package = build(&update(), &bench.key);
+    bench.running.image = Some(package.manifest().image_digest);
+    assert_refused(bench.device, bench.running, package.bytes(), Refusal::AlreadyRunning);
+}
+
+#[test]
+fn blocks_and_heads_larger_than_the_buffer_are_refused() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(3000, 2);
+    let package = bench.pack(&image, 1024);
+    assert_refused(bench.device, bench.running, package.bytes(), Refusal::BlockTooLarge { block: 1024, buffer: 512 });
+    let large = update().element(0x7000, &[7; 300]).unwrap();
+    let (outcome, erases) = offer(bench.device, bench.running, build(&large, &bench.key).bytes());
+    assert!(matches!(outcome, Err(Error::Refused(Refusal::HeadTooLarge { have: 512, .. }))), "{outcome:?}");
+    assert_eq!(erases, 0);
+}
+
+#[test]
+fn an_unknown_critical_element_is_refused_and_an_unknown_other_is_not() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let critical = update().element(0x7001 | CRITICAL, b"x").unwrap();
+    let refusal = Refusal::UnknownElement { number: 0x7001 };
+    assert_refused(bench.device, bench.running, build(&critical, &bench.key).bytes(), refusal);
+    let knows = bench.device.private_elements(&[0x7001]);
+    assert_eq!(offer(&knows, bench.running, build(&critical, &bench.key).bytes()).0, Ok(()));
+    let other = update().element(0x7001, b"x").unwrap();
+    assert_eq!(offer(bench.device, bench.running, build(&other, &bench.key).bytes()).0, Ok(()));
+}
+
+#[test]
+fn an_image_linked_for_another_address_is_refused() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let (a, b) = (0x1000, 0x2000);
+    let packed = |address| build(&update().load_address(address), &bench.key);
+    let device = bench.device.load_addresses(a, b);
+    assert_refused(&device, bench.running, packed(a).bytes(), Refusal::LoadAddress { package: a });
+    assert_eq!(offer(&device, bench.running, packed(b).bytes()).0, Ok(()));
+    let in_b = Running { slot: Slot::B, ..bench.running };
+    assert_eq!(offer(&device, in_b, packed(a).bytes()).0, Ok(()));
+    assert_refused(bench.device, bench.running, packed(a).bytes(), Refusal::LoadAddress { package: a });
+    assert_refused(&device, bench.running, build(&update(), &bench.key).bytes(), Refusal::NoLoadAddress);
+    assert_eq!(
+        offer(&bench.device.load_addresses(a, a), bench.running, build(&update(), &bench.key).bytes()).0,
+        Ok(())
+    );
+}
+
+#[test]
+fn fewer_signatures_than_the_threshold_are_refused_and_strangers_do_not_count() {
+    let (mut a, mut b, mut stranger) = (SigningKey::generate(), SigningKey::generate(), SigningKey::generate());
+    let device = leak(Device::new(&SMALL_LAYOUT, VENDOR, CLASS, trust(2, &[&a, &b])));
+    let image = noise(100, 1);
+    let signed = |signers: &mut [&mut dyn Signer]| update().block_size(256).unwrap().build(&image, signers).unwrap();
+    let too_few = Refusal::TooFewSignatures { valid: 1, needed: 2 };
+    assert_refused(device, Running::factory(), signed(&mut [&mut a]).bytes(), too_few);
+    assert_refused(device, Running::factory(), signed(&mut [&mut a, &mut stranger]).bytes(), too_few);
+    let none = Refusal::TooFewSignatures { valid: 0, needed: 2 };
+    assert_refused(device, Running::factory(), signed(&mut [&mut stranger]).bytes(), none);
+    let both = signed(&mut [&mut a, &mut b, &mut stranger]);
+    assert_eq!(offer(device, Running::factory(), both.bytes()).0, Ok(()));
+}
+
+#[test]
+fn a_bad_signature_under_a_trusted_key_is_refused_however_many_others_are_good() {
+    let keys = [SigningKey::generate(), SigningKey::generate(), SigningKey::generate()];
+    let device = leak(Device::new(&SMALL_LAYOUT, VENDOR, CLASS, trust(1, &[&keys[0], &keys[1], &keys[2]])));
+    let [mut a, mut b, mut c] = keys;
+    let package = update().block_size(256).unwrap().build(&noise(100, 1), &mut [&mut a, &mut b, &mut c]).unwrap();
+    for entry in 1..=3 {
+        let mut bytes = package.bytes().to_vec();
+        let at = package.head().len() - 76 * entry + 20;
+        bytes[at] ^= 1;
+        let (outcome, erases) = offer(device, Running::factory(), &bytes);
+        assert!(matches!(outcome, Err(Error::Refused(Refusal::BadSignature { .. }))), "{outcome:?}");
+        assert_eq!(erases, 0);
+    }
+}
+
+#[test]
+fn only_as_many_signatures_as_the_threshold_are_kept_in_the_trailer() {
+    let (mut a, mut b) = (SigningKey::generate(), SigningKey::generate());
+    let device = leak(Device::new(&SMALL_LAYOUT, VENDOR, CLASS, trust(1, &[&a, &b])));
+    let package = update().build(&noise(100, 1), &mut [&mut a, &mut b]).unwrap();
+    let mut flash: Flash = Flash::new(SMALL_LAYOUT.geometry());
+    let mut block = Block::<1024>::new();
+    let mut updater = Updater::new(device, Running::factory(), &mut flash, &mut block);
+    updater.write_all(package.bytes()).unwrap();
+    let _receipt = updater.finish().unwrap();
+    let trailer = &flash.bytes()[SMALL_LAYOUT.slot_range(Slot::B).end as usize - 1024..];
+    let kept = package.head().len() - 76;
+    let signed = kept - 78;
+    assert_eq!(trailer[..signed], package.head()[..signed]);
+    assert_eq!(trailer[signed..signed + 2], 76u16.to_le_bytes(), "the section is as long as what was kept");
+    assert_eq!(trailer[signed + 2..kept], package.head()[signed + 2..kept]);
+    assert_eq!(trailer[kept..kept + 76], [0xFF; 76]);
+}
+
+#[test]
+fn the_application_sees_authentic_manifests_and_can_defer_or_refuse_before_anything_is_erased() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(700, 1);
+    let package = update().block_size(256).unwrap().element(0x7002, b"note").unwrap();
+    let package = package.build(&image, &mut [&mut bench.key.clone()]).unwrap();
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    let mut answers = vec![Decision::Accept, Decision::Refuse, Decision::Defer];
+    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block).policy(|offer| {
+        assert_eq!(offer.digest, package.manifest_digest());
+        assert_eq!(offer.manifest, *package.manifest());
+        assert_eq!(offer.elements().last().unwrap().unwrap().value, b"note");
+        answers.pop().unwrap()
+    });
+    let deferred = updater.write_all(package.bytes()).unwrap_err();
+    assert_eq!(deferred, Error::Deferred);
+    assert_eq!((deferred.kind(), updater.position()), (ErrorKind::Retry, 0));
+    assert_eq!(updater.write_all(package.bytes()), Err(Error::Refused(Refusal::Policy)));
+    updater.write_all(package.bytes()).unwrap();
+    let receipt = updater.finish().unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+}
