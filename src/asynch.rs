@@ -121,7 +121,13 @@ where
     ) -> Result<Verified, Error<F::Error, R::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
         loop {
-            let read = reader.read(&mut chunk.0).await.map_err(Error::Transport)?;
+            let read = match reader.read(&mut chunk.0).await {
+                Ok(read) => read,
+                Err(error) => {
+                    self.machine.forget();
+                    return Err(Error::Transport(error));
+                }
+            };
             if read == 0 {
                 return self.finish().await.map_err(Error::reading);
             }

@@ -106,7 +106,13 @@ where
     ) -> Result<Verified, Error<F::Error, R::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
         loop {
-            let read = reader.read(&mut chunk.0).map_err(Error::Transport)?;
+            let read = match reader.read(&mut chunk.0) {
+                Ok(read) => read,
+                Err(error) => {
+                    self.machine.forget();
+                    return Err(Error::Transport(error));
+                }
+            };
             if read == 0 {
                 return self.finish().map_err(Error::reading);
             }

@@ -76,6 +76,12 @@ impl<'d> Device<'d> {
         self
     }
 
+    /// The keys it believes.
+    #[must_use]
+    pub const fn keys(&self) -> &KeySet<'d> {
+        &self.keys
+    }
+
     pub(crate) fn parse(&self, body: &[u8]) -> Result<Manifest, Refusal> {
         Manifest::parse(body, |number| self.private.contains(&number))
     }

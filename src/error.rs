@@ -179,7 +179,7 @@ pub enum Error<F = Infallible, T = Infallible> {
     Refused(Refusal),
     /// The application's policy said: not now. Nothing was erased.
     Deferred,
-    /// The package is not complete. What arrived is kept.
+    /// The package is not complete. What is authenticated is kept.
     Truncated {
         /// Offset of the first byte that is missing.
         position: u32,

@@ -31,6 +31,7 @@ mod id;
 pub mod layout;
 mod machine;
 pub mod manifest;
+mod message;
 #[cfg(feature = "pack")]
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::expect_used)] // host side
 pub mod pack;

@@ -142,13 +142,15 @@ pub struct SignatureJob<'m> {
 impl SignatureJob<'_> {
     /// Checks it: the only way to make a [`CheckedSignature`].
     pub fn check(self, verifier: &mut impl Verify) -> CheckedSignature {
-        CheckedSignature { number: self.number, valid: verifier.verify(self.key, self.digest, self.signature) }
+        let valid = verifier.verify(self.key, self.digest, self.signature);
+        CheckedSignature { digest: *self.digest, number: self.number, valid }
     }
 }
 
-/// Proof that a [`SignatureJob`] was checked, and its outcome.
+/// Proof that a [`SignatureJob`] was checked, and its outcome. It counts for that job's key and update only.
 #[derive(Debug)]
 pub struct CheckedSignature {
+    pub(crate) digest: Digest,
     pub(crate) number: u8,
     pub(crate) valid: bool,
 }

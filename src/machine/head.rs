@@ -198,7 +198,7 @@ impl Head {
         outcome: &CheckedSignature,
     ) -> Result<(), Refusal> {
         let key = self.previous.map_or(KeyId([0; 8]), |header| header.key);
-        if !outcome.valid || self.part != Part::Check(outcome.number) {
+        if !outcome.valid || outcome.digest != self.signed || self.part != Part::Check(outcome.number) {
             return Err(Refusal::BadSignature { key });
         }
         if self.valid < keys.threshold() {

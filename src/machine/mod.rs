@@ -34,6 +34,7 @@ use crate::device::{Decision, Device, FinalHash, Offer, Running};
 use crate::digest::{digest, Digest, Sha2, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::layout::Slot;
+use crate::message::message;
 use crate::receipt::Verified;
 use crate::status::{Progress, Stage, Status};
 use crate::trust::CheckedSignature;
@@ -140,6 +141,9 @@ impl<'a, H: Sha256> Machine<'a, H> {
         if offset > self.position {
             return Err(Stop::Misuse("the stream goes on beyond position(): bytes would be missing"));
         }
+        if offset == 0 && matches!(self.phase, Phase::Head(_)) {
+            self.forget();
+        }
         self.at = offset;
         Ok(())
     }
@@ -171,7 +175,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             }
             Err(stop) => {
                 self.forget();
-                Err(stop)
+                Err(told(stop))
             }
         }
     }
@@ -197,8 +201,9 @@ impl<'a, H: Sha256> Machine<'a, H> {
         }
     }
 
-    /// Forgets what was collected and not yet authenticated.
-    fn forget(&mut self) {
+    /// Forgets what was collected and not yet authenticated: the end of a connection whose bytes need not have been
+    /// genuine. Costs a head or a block.
+    pub fn forget(&mut self) {
         match (&mut self.phase, &self.chain) {
             (Phase::Head(head), _) => {
                 *head = Head::new();
@@ -335,10 +340,10 @@ impl<'a, H: Sha256> Machine<'a, H> {
             return Err(NO_SUCH_STEP);
         }
         let judged = head.checked(data, &self.device.keys, outcome).and_then(|()| self.judge());
-        if judged.is_err() {
+        judged.map_err(|refusal| {
             self.forget();
-        }
-        Ok(judged?)
+            told(refusal.into())
+        })
     }
 
     /// Once the manifest is authenticated: parses it, and holds it against the device.
@@ -365,7 +370,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             }
             Decision::Refuse => {
                 self.forget();
-                Err(Refusal::Policy.into())
+                Err(told(Refusal::Policy.into()))
             }
         }
     }
@@ -398,6 +403,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             }
             None => self.checkpoint = None,
         }
+        message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
         self.writer.resume(offset);
         self.writer.begin_trailer(trailer);
@@ -411,7 +417,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             if got == 0 || got > len.saturating_sub(done) {
                 return Err(NO_SUCH_STEP);
             }
-            if !same(bytes, self.buffer.bytes(from.saturating_add(done), got)?) {
+            if bytes != self.buffer.bytes(from.saturating_add(done), got)? {
                 self.rewind();
                 return Err(Error::Mismatch { address: at.saturating_add(done) });
             }
@@ -437,7 +443,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             if hash.finish() != plan.image {
                 self.rewind();
                 self.checkpoint = None;
-                return Err(Refusal::ImageDigest.into());
+                return Err(told(Refusal::ImageDigest.into()));
             }
         }
         Ok(())
@@ -456,7 +462,11 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 Ok(())
             }
             Phase::Hash(..) | Phase::Complete => Ok(()),
-            _ => Err(Error::Truncated { position: self.position }),
+            _ => {
+                let position = self.position;
+                self.forget();
+                Err(Error::Truncated { position })
+            }
         }
     }
 
@@ -466,6 +476,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
         self.phase = Phase::Head(Head::new());
         (self.plan, self.chain, self.checkpoint) = (None, None, None);
         (self.at, self.position) = (0, 0);
+        message!(info, "image {} verified in slot {}", plan.version, self.target());
         Some(Verified::new(
             self.target(),
             plan.manifest,
@@ -509,9 +520,13 @@ impl<'a, H: Sha256> Machine<'a, H> {
     }
 }
 
+/// Tells people of a refusal, and passes it on.
+fn told(stop: Stop) -> Stop {
+    if let Stop::Refused(refusal) = &stop {
+        message!(warn, "update refused: {}", refusal);
+    }
+    stop
+}
+
 const NO_SUCH_STEP: Stop = Stop::Misuse("this answer does not fit the step");
 
-/// Compares words, as flash is read: a byte-wise compare costs several instructions a byte on small cores.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a == b
-}

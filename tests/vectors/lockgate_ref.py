@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Independent reference decoder and small packer for packages of docs/format.md, version 1.
 Written from that page alone; "section n" is one of the page. Exit status: 0 accepted or packed,
-1 refused, 2 wrong usage. Encodings other than raw are checked up to the block chain, not decoded.
+1 refused, 2 wrong usage. Encodings other than raw are checked up to the block chain, not decoded
+(the page does not define their streams yet): image_digest_checked in the output says so.
 """
 import argparse, hashlib, json, re, struct, sys, uuid
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm as Unsupported
@@ -15,14 +16,12 @@ MAX_SIZE, TRAILER = 0x7FFFFFFF, 1024
  LOAD) = range(1, 14)  # the elements of a manifest, section 4.1, and the lengths of their values
 LENGTHS = [], [16], [16], [2], [8], [4], [4], [32], [1], [4], [32], [2, 3, 4], [36], [4]
 MANDATORY = {VENDOR, CLASS, VERSION, COUNTER, SIZE, DIGEST, BLOCK, LENGTH, FIRST}
-ENCODINGS = {None: "raw", b"\x02\x00": {"name": "delta", "compression": "none"}}  # section 4.2
+ENCODINGS = {None: "raw", b"\x02\x00": {"name": "delta"}}  # section 4.2
 for w, l in ((w, l) for w in range(8, 12) for l in range(3, 11) if l < w):
-    heatshrink = {"name": "heatshrink", "window": w, "lookahead": l}
-    delta = heatshrink | {"name": "delta", "compression": "heatshrink"}
-    ENCODINGS |= {bytes([1, w, l]): heatshrink, bytes([2, 1, w, l]): delta}
+    ENCODINGS[bytes([1, w, l])] = {"name": "heatshrink", "window": w, "lookahead": l}
+    ENCODINGS[bytes([2, 1, w, l])] = {"name": "delta", "window": w, "lookahead": l}
 
-class Refused(Exception):
-    pass
+class Refused(Exception): pass
 
 def need(condition, reason):
     if not condition:
@@ -39,7 +38,7 @@ class Reader:
 
     def take_section(self):  # section 5
         size = int.from_bytes(self.take(2, "signature section"), "little")
-        need(1 <= size <= 32768, f"signature section of {size} bytes")
+        need(13 <= size <= 32768, f"signature section of {size} bytes")
         return self.take(size, "signature section")
 
 def read_prelude(reader):  # section 3
@@ -47,10 +46,10 @@ def read_prelude(reader):  # section 3
     magic, version, kind, zero1, length, zero2 = struct.unpack("<8sBBHHH", raw)
     need(magic == MAGIC and version == 1, "magic or format version")
     need(kind in (KEY_SET, UPDATE) and zero1 == zero2 == 0, "object type or reserved field")
-    need(1 <= length <= (512 if kind == UPDATE else 1024), f"body length {length}")
+    need(length in (range(153, 513), range(127, 1025))[kind == KEY_SET], f"body length {length}")
     return raw, kind, length
 
-def read_signatures(reader, signed, keys, threshold):  # section 5: all key ids, valid key ids
+def read_signatures(reader, signed, keys, threshold, trailer):  # section 5: all and valid key ids
     entries, seen, valid = Reader(reader.take_section()), [], []
     while entries.at < len(entries.data):
         algorithm, ident, length = struct.unpack("<H8sH", entries.take(12, "signature entry"))
@@ -62,14 +61,14 @@ def read_signatures(reader, signed, keys, threshold):  # section 5: all key ids,
             der = utils.encode_dss_signature(r, s)
             try:  # verify also refuses r and s outside 1 to n-1
                 keys[ident].verify(der, DOMAIN + signed, ec.ECDSA(hashes.SHA256()))
+                valid.append(ident.hex())
             except InvalidSignature:
-                raise Refused(f"bad signature of key {ident.hex()}")
-            valid.append(ident.hex())
+                need(trailer, f"bad signature of key {ident.hex()}")  # section 9: skipped
     need(seen == sorted(set(seen)) and len(seen) <= 32, "order or number of signature entries")
     need(len(valid) >= threshold, f"{len(valid)} valid signatures, threshold {threshold}")
     return [ident.hex() for _, ident in seen], valid
 
-def read_manifest(body):  # sections 4 to 4.2
+def read_manifest(body, trailer):  # sections 4 to 4.2; a trailer's unknown elements are skipped
     reader, known, last = Reader(body), {}, 0
     while reader.at < len(body):
         kind, length = struct.unpack("<HH", reader.take(4, "element header"))
@@ -80,30 +79,32 @@ def read_manifest(body):  # sections 4 to 4.2
         if number < len(LENGTHS):
             need(critical and length in LENGTHS[number], f"element {number}: type or length")
             known[number] = value
-        need(number in known or not critical, f"unknown critical element {number}")
+        elif not trailer:
+            need(not critical and number not in (14, 15, 16), f"unknown element {number}")
     need(MANDATORY <= set(known), f"missing elements {sorted(MANDATORY - set(known))}")
     num = {n: int.from_bytes(value, "little") for n, value in known.items()}
     size, length, base_size = num[SIZE], num[LENGTH], num.get(BASE, 1) % 2**32
     need(all(1 <= n <= MAX_SIZE for n in (size, length, base_size)), "image or payload size")
-    base = {"size": base_size, "digest": known[BASE][4:].hex()} if BASE in known else None
     encoding = ENCODINGS.get(known.get(ENCODING))
     need(encoding and num.get(COMPONENT) != 0, "encoding, or component 0 on the wire")
     need(8 <= num[BLOCK] <= 16, f"block size exponent {num[BLOCK]}")
     need(encoding != "raw" or length == size, "raw payload length is not the image size")
-    need(bool(base) == ("compression" in encoding), "base image without delta, or the reverse")
+    delta = encoding != "raw" and encoding["name"] == "delta"
+    need(delta == (BASE in known), "base image without delta, or the reverse")
     version = "%d.%d.%d+%d" % struct.unpack("<BBHI", known[VERSION])
     return {"vendor": str(uuid.UUID(bytes=known[VENDOR])),
             "class": str(uuid.UUID(bytes=known[CLASS])), "component": num.get(COMPONENT, 0),
             "version": version.removesuffix("+0"), "security_counter": num[COUNTER],
             "image_size": size, "image_digest": known[DIGEST].hex(), "block_size": 1 << num[BLOCK],
             "payload_length": length, "first_block_hash": known[FIRST].hex(),
-            "encoding": encoding, "base_image": base, "load_address": num.get(LOAD)}
+            "encoding": encoding, "load_address": num.get(LOAD),
+            "base_image": delta and {"size": base_size, "digest": known[BASE][4:].hex()} or None}
 
 def block_hash(index, data, link):  # section 7
     head = struct.pack("<4sIIB3x", b"LGB1", index, len(data), not link)
     return hashlib.sha256(head + data + link).digest()
 
-def read_payload(reader, manifest):
+def read_payload(reader, manifest):  # whether the image's digest could be checked
     left, image = manifest["payload_length"], hashlib.sha256()
     expected = bytes.fromhex(manifest["first_block_hash"])
     for index in range(manifest["blocks"]):
@@ -115,25 +116,24 @@ def read_payload(reader, manifest):
         image.update(data)
     need(reader.at == len(reader.data), "bytes after the last block")
     need(manifest["encoding"] != "raw" or image.hexdigest() == manifest["image_digest"], "digest")
+    return manifest["encoding"] == "raw"
 
 def decode(data, keys, threshold, trailer):  # sections 2, 8 and 9
     reader, key_sets = Reader(data[:TRAILER] if trailer else data), 0
     prelude, kind, length = read_prelude(reader)
     while kind == KEY_SET:
         key_sets += 1
-        need(not trailer and key_sets <= 64, "key set in a trailer, or more than 64")
+        need(not trailer and key_sets <= 16, "key set in a trailer, or more than 16")
         reader.take(length, "key set")
         reader.take_section()
         prelude, kind, length = read_prelude(reader)
     body = reader.take(length, "manifest")
-    ids, valid = read_signatures(reader, prelude + body, keys, threshold)
-    need(len(prelude + body) + 2 + 76 * threshold <= TRAILER, "trailer would be too long")
-    manifest = read_manifest(body)
+    ids, valid = read_signatures(reader, prelude + body, keys, threshold, trailer)
+    manifest = read_manifest(body, trailer)
     manifest |= {"manifest_digest": hashlib.sha256(prelude + body).hexdigest(),
                  "blocks": -(-manifest["payload_length"] // manifest["block_size"]),
                  "key_ids": ids, "valid_key_ids": valid, "key_sets": key_sets}
-    if not trailer:
-        read_payload(reader, manifest)
+    manifest["image_digest_checked"] = not trailer and read_payload(reader, manifest)
     return manifest
 
 def pack(image, keys, fields, block_size):  # fields: the elements that are not made here
