@@ -68,6 +68,7 @@ impl<'k> KeySet<'k> {
     /// In a `const`, these do not compile: no key or more than 8; a threshold of 0 or above the number of
     /// keys; a key given twice.
     #[must_use]
+    #[allow(clippy::panic)] // in a `const`: a compile error
     pub const fn new(threshold: u8, keys: &'k [PublicKey]) -> Self {
         match Self::checked(threshold, keys) {
             Some(set) => set,

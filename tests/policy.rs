@@ -17,7 +17,7 @@ fn offer(device: &Device<'_>, running: Running, bytes: &[u8]) -> (Outcome, u64) 
     let mut flash: Flash = Flash::new(device.layout().geometry());
     let mut block = Block::<512>::new();
     let mut updater = Updater::new(device, running, &mut flash, &mut block);
-    let outcome = updater.write_all(bytes).and_then(|()| updater.finish()).map(|receipt| drop(receipt));
+    let outcome = updater.write_all(bytes).and_then(|()| updater.finish()).map(drop);
     (outcome, flash.counters().erases)
 }
 

@@ -126,7 +126,7 @@ impl Head {
             Part::Prelude => {
                 let prelude = Prelude::parse(buffer.get(..usize::from(self.filled)).unwrap_or_default())?;
                 match prelude.object {
-                    ObjectType::Update => self.collect(Part::Manifest, prelude.body as usize),
+                    ObjectType::Update => self.collect(Part::Manifest, prelude.body),
                     ObjectType::KeySet if self.key_sets == MAX_KEY_SETS => return Err(Refusal::TooManyKeySets),
                     ObjectType::KeySet => {
                         self.key_sets = self.key_sets.saturating_add(1);

@@ -1,0 +1,73 @@
+//! Promise: a layout that cannot work is found when it is made, and in a `const` that is while the program compiles.
+
+use lockgate::geometry::{self, Geometry, Run, Sector};
+use lockgate::{Layout, Slot, Strategy};
+
+const CHIP: Geometry = Geometry::new("mixed", &[Run { count: 4, size: 1024 }, Run { count: 8, size: 4096 }], 4);
+
+fn good() -> Layout {
+    Layout::new(&CHIP).boot(0..1024).records(1024..4096).slots(4096..0x3000, 0x3000..0x5000)
+}
+
+#[test]
+fn a_good_layout_says_where_everything_is() {
+    let layout = good().swap(0x5000..0x6000).check();
+    assert_eq!(layout.slot_range(Slot::A), 4096..0x3000);
+    assert_eq!((layout.capacity(), layout.slot_capacity(Slot::B)), (0x2000 - 1024, 0x2000 - 1024));
+    assert_eq!((layout.strategy(), good().check().strategy()), (Strategy::Swap, Strategy::Select));
+    assert_eq!((layout.target(Slot::A), layout.target(Slot::B)), (Slot::B, Slot::B), "a swap receives in B");
+    let select = good().check();
+    assert_eq!((select.target(Slot::A), select.target(Slot::B)), (Slot::B, Slot::A));
+}
+
+macro_rules! refused {
+    ($($name:ident: $layout:expr, $message:literal;)+) => {$(
+        #[test]
+        #[should_panic(expected = $message)]
+        fn $name() {
+            let _ = $layout.check();
+        }
+    )+};
+}
+
+refused! {
+    a_region_that_is_reversed: good().boot(core::ops::Range { start: 1024, end: 0 }), "ends before it starts";
+    a_region_off_the_flash: good().slots(4096..0x3000, 0x9000..0xA000), "beyond the end";
+    a_region_inside_a_sector: good().boot(0..512), "sector edges";
+    an_edge_inside_a_larger_sector: good().slots(4096..0x2400, 0x3000..0x5000), "sector edges";
+    two_regions_over_each_other: good().slots(4096..0x4000, 0x3000..0x5000), "overlap";
+    a_swap_area_over_a_slot: good().swap(0x4000..0x5000), "overlap";
+    no_records: Layout::new(&CHIP).slots(4096..0x3000, 0x3000..0x5000), "needs records";
+    records_of_one_sector: good().records(1024..2048), "at least two sectors";
+    no_slots: Layout::new(&CHIP).records(1024..4096), "slot A is missing";
+    a_slot_with_no_room_for_its_trailer: Layout::new(&CHIP).records(0..2048).slots(2048..3072, 0x3000..0x5000), "slot A";
+    a_swap_between_slots_of_two_sizes: good().slots(4096..0x2000, 0x3000..0x5000).swap(0x5000..0x6000), "same size";
+    a_swap_across_mixed_sectors: Layout::new(&CHIP).records(0..2048).slots(2048..0x3000, 0x3000..0x5800 + 0x800).swap(0x6000..0x7000), "swap needs slots";
+}
+
+#[test]
+fn sectors_are_found_across_runs() {
+    assert_eq!(CHIP.sector(0), Some(Sector { start: 0, size: 1024 }));
+    assert_eq!(CHIP.sector(4095), Some(Sector { start: 3072, size: 1024 }));
+    assert_eq!(CHIP.sector(4096), Some(Sector { start: 4096, size: 4096 }));
+    assert_eq!(CHIP.sector(CHIP.capacity() - 1), Some(Sector { start: 0x8000, size: 4096 }));
+    assert_eq!((CHIP.sector(CHIP.capacity()), CHIP.sector(u32::MAX)), (None, None));
+    assert!(CHIP.is_edge(CHIP.capacity()) && CHIP.is_edge(3072) && !CHIP.is_edge(3073) && !CHIP.is_edge(5120));
+}
+
+#[test]
+fn built_in_chips_have_the_capacity_of_their_data_sheets() {
+    let kib: Vec<(&str, u32)> = geometry::ALL.iter().map(|chip| (chip.name(), chip.capacity() / 1024)).collect();
+    let expected = [
+        ("esp8266", 4096),
+        ("nrf51", 256),
+        ("nrf52840", 1024),
+        ("stm32f103", 128),
+        ("stm32f405", 1024),
+        ("stm32l476", 512),
+        ("stm32h743", 1024),
+        ("efm32wg", 256),
+        ("pic32mx", 512),
+    ];
+    assert_eq!(kib, expected);
+}
