@@ -75,7 +75,8 @@ where
         self.machine.receipt().ok_or(Error::Misuse("the update is not complete"))
     }
 
-    /// Reads a package to its end, installs it and gives the receipt. Tells `progress` after each piece.
+    /// Reads a package, installs it and gives the receipt. Stops reading at its last byte, so a link that
+    /// stays open (a UART) does not hold it up. Tells `progress` after each read, which may be each byte.
     ///
     /// After an error, call it again with a reader that begins at [`position`](Self::position), or say with
     /// [`stream_at`](Self::stream_at) where it begins.
@@ -112,7 +113,7 @@ where
         self.stream_at(position).map_err(Stop::widen)
     }
 
-    /// Reads and writes until the reader ends; `jump` moves it when bytes may be left out.
+    /// Reads and writes until the package or the reader ends; `jump` moves it when bytes may be left out.
     async fn pump<R: Read>(
         &mut self,
         reader: &mut R,
@@ -121,7 +122,8 @@ where
     ) -> Result<Verified, Error<F::Error, R::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
         loop {
-            let read = match reader.read(&mut chunk.0).await {
+            let wanted = self.machine.remaining().map_or(CHUNK, |bytes| CHUNK.min(bytes as usize));
+            let read = match reader.read(chunk.0.get_mut(..wanted).unwrap_or_default()).await {
                 Ok(read) => read,
                 Err(error) => {
                     self.machine.forget();
@@ -182,6 +184,15 @@ where
         let taken = self.machine.feed(bytes).map_err(Stop::widen)?;
         self.run().await?;
         Ok(taken)
+    }
+
+    // The trait's own would panic if nothing was taken.
+    async fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), Self::Error> {
+        while !bytes.is_empty() {
+            let taken = self.write(bytes).await?;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Self::Error> {

@@ -97,10 +97,10 @@ impl<'d> Device<'d> {
         let slot = self.layout.target(running.slot);
         let capacity = self.layout.slot_capacity(slot);
         if manifest.vendor != self.vendor {
-            return Err(Refusal::WrongVendor { package: manifest.vendor });
+            return Err(Refusal::WrongVendor { package: manifest.vendor, device: self.vendor });
         }
         if manifest.class != self.class {
-            return Err(Refusal::WrongClass { package: manifest.class });
+            return Err(Refusal::WrongClass { package: manifest.class, device: self.class });
         }
         if manifest.component != self.component {
             return Err(Refusal::WrongComponent { package: manifest.component, device: self.component });

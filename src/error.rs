@@ -60,11 +60,15 @@ pub enum Refusal {
     WrongVendor {
         /// The package's.
         package: Uuid,
+        /// The device's.
+        device: Uuid,
     },
     /// It is for another class of devices.
     WrongClass {
         /// The package's.
         package: Uuid,
+        /// The device's.
+        device: Uuid,
     },
     /// It is for another component.
     WrongComponent {
@@ -250,8 +254,8 @@ impl<F, T> Error<F, T> {
 }
 
 impl<F> Error<F> {
-    /// The same error where a transport is read as well.
-    pub(crate) fn reading<T>(self) -> Error<F, T> {
+    /// The same error where a transport is read as well: `updater.write_all(bytes).map_err(Error::reading)?`.
+    pub fn reading<T>(self) -> Error<F, T> {
         self.map(|flash| flash, |never| match never {})
     }
 }
@@ -290,8 +294,8 @@ impl fmt::Display for Refusal {
             Self::TrailerTooLarge { needed } => {
                 write!(f, "manifest and signatures need {needed} bytes, a slot's trailer has 1024")
             }
-            Self::WrongVendor { package } => write!(f, "vendor {package} is not this device's"),
-            Self::WrongClass { package } => write!(f, "class {package} is not this device's"),
+            Self::WrongVendor { package, device } => write!(f, "vendor {package} is not this device's {device}"),
+            Self::WrongClass { package, device } => write!(f, "class {package} is not this device's {device}"),
             Self::WrongComponent { package, device } => write!(f, "component {package} is not this device's {device}"),
             Self::SecurityCounter { package, device } => {
                 write!(f, "security counter {package} is below the device's {device}")

@@ -114,25 +114,31 @@ impl Version {
 
     /// Reads `1.2.3` or `1.2.3+4`; `None` if it is neither or a part is too large.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (numbers, build) = match text.split_once('+') {
-            Some((numbers, build)) => (numbers, number(build)?),
-            None => (text, 0),
-        };
-        let mut parts = numbers.split('.');
-        let version = Self {
-            major: u8::try_from(number(parts.next()?)?).ok()?,
-            minor: u8::try_from(number(parts.next()?)?).ok()?,
-            revision: u16::try_from(number(parts.next()?)?).ok()?,
-            build,
-        };
-        parts.next().is_none().then_some(version)
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // const: no iterators; every index is below the length
+    pub const fn parse(text: &str) -> Option<Self> {
+        let text = text.as_bytes();
+        let most = [u8::MAX as u64, u8::MAX as u64, u16::MAX as u64, u32::MAX as u64];
+        let mut parts = [0; 4];
+        let (mut part, mut digits, mut i) = (0, 0, 0);
+        while i < text.len() {
+            match (text[i], part) {
+                (digit @ b'0'..=b'9', _) => {
+                    parts[part] = parts[part] * 10 + (digit - b'0') as u64;
+                    digits += 1;
+                    if parts[part] > most[part] {
+                        return None;
+                    }
+                }
+                (b'.', 0 | 1) | (b'+', 2) if digits > 0 => (part, digits) = (part + 1, 0),
+                _ => return None,
+            }
+            i += 1;
+        }
+        if part < 2 || digits == 0 {
+            return None;
+        }
+        Some(Self::new(parts[0] as u8, parts[1] as u8, parts[2] as u16, parts[3] as u32))
     }
-}
-
-/// Decimal digits only: `u32::from_str` would take a sign.
-fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 impl fmt::Display for Version {
@@ -142,5 +148,52 @@ impl fmt::Display for Version {
             write!(f, "+{}", self.build)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_they_are_written_and_nothing_else_is() {
+        for (text, version) in [
+            ("0.0.0", (0, 0, 0, 0)),
+            ("1.2.3", (1, 2, 3, 0)),
+            ("255.255.65535+4294967295", (255, 255, 65535, u32::MAX)),
+        ] {
+            assert_eq!(Version::parse(text), Some(Version::new(version.0, version.1, version.2, version.3)), "{text}");
+        }
+        for text in [
+            "",
+            "1",
+            "1.2",
+            "1.2.3.4",
+            "1.2.3+",
+            "1.2+3",
+            "+1.2.3",
+            "1..3",
+            "256.0.0",
+            "0.0.65536",
+            "0.0.0+4294967296",
+            "1.2.3 ",
+            "v1.2.3",
+            "1.2.3+4+5",
+        ] {
+            assert_eq!(Version::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_hyphenated_hexadecimal_is_a_uuid() {
+        assert!(Uuid::parse("6B1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4").is_some());
+        for text in [
+            "",
+            "6b1f3a5297c44c0e8d270a5be1f0c9d4",
+            "6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9dg",
+            "6b1f3a52+97c4-4c0e-8d27-0a5be1f0c9d4",
+        ] {
+            assert_eq!(Uuid::parse(text), None, "{text}");
+        }
     }
 }

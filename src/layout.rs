@@ -67,8 +67,8 @@ pub enum Strategy {
     Swap,
 }
 
-/// The regions of a flash: boot stage, records, two slots, swap area. Built in a `const`, see the
-/// [module](self).
+/// The regions of a flash: boot stage, records, two slots, swap area. One exists only if it was checked; make
+/// it in a `const`, see the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     geometry: &'static Geometry,
@@ -78,38 +78,33 @@ pub struct Layout {
     swap: (u32, u32),
 }
 
-impl Layout {
-    /// An empty layout on `geometry`; name the regions next, then [`check`](Self::check).
-    #[must_use]
-    pub const fn new(geometry: &'static Geometry) -> Self {
-        Self { geometry, boot: (0, 0), records: (0, 0), slots: [(0, 0); 2], swap: (0, 0) }
-    }
+/// A layout that is not checked yet.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a layout is of use only after `check()`"]
+pub struct LayoutBuilder(Layout);
 
+impl LayoutBuilder {
     /// The boot stage; lockgate never writes there.
-    #[must_use]
     pub const fn boot(mut self, range: Range<u32>) -> Self {
-        self.boot = (range.start, range.end);
+        self.0.boot = (range.start, range.end);
         self
     }
 
     /// The record log: at least two sectors.
-    #[must_use]
     pub const fn records(mut self, range: Range<u32>) -> Self {
-        self.records = (range.start, range.end);
+        self.0.records = (range.start, range.end);
         self
     }
 
     /// The two slots. Each holds an image and, in its last 1024 bytes, the trailer.
-    #[must_use]
     pub const fn slots(mut self, a: Range<u32>, b: Range<u32>) -> Self {
-        self.slots = [(a.start, a.end), (b.start, b.end)];
+        self.0.slots = [(a.start, a.end), (b.start, b.end)];
         self
     }
 
     /// The swap area; naming one chooses [`Strategy::Swap`].
-    #[must_use]
     pub const fn swap(mut self, range: Range<u32>) -> Self {
-        self.swap = (range.start, range.end);
+        self.0.swap = (range.start, range.end);
         self
     }
 
@@ -120,8 +115,19 @@ impl Layout {
     /// In a `const`, these do not compile: a region that is reversed, off the flash, not on sector edges, or
     /// over another; slots or records that are missing; records of one sector; a slot without room for
     /// its trailer; with a swap area, slots that differ in size or have mixed sectors.
-    #[must_use]
-    pub const fn check(self) -> Self {
+    pub const fn check(self) -> Layout {
+        self.0.checked()
+    }
+}
+
+impl Layout {
+    /// Begins a layout on `geometry`; name the regions next, then [`check`](LayoutBuilder::check) them.
+    #[allow(clippy::new_ret_no_self)] // what is not checked is no layout
+    pub const fn new(geometry: &'static Geometry) -> LayoutBuilder {
+        LayoutBuilder(Self { geometry, boot: (0, 0), records: (0, 0), slots: [(0, 0); 2], swap: (0, 0) })
+    }
+
+    const fn checked(self) -> Self {
         let regions = [self.boot, self.records, self.slots[0], self.slots[1], self.swap];
         let mut i = 0;
         while i < regions.len() {

@@ -51,7 +51,7 @@ pub use error::{Error, ErrorKind, Malformed, Refusal};
 #[cfg(feature = "p256")]
 pub use es256::P256;
 pub use id::{Uuid, Version};
-pub use layout::{Layout, Slot, Strategy};
+pub use layout::{Layout, LayoutBuilder, Slot, Strategy};
 pub use machine::{Ack, Machine, Step};
 pub use manifest::Manifest;
 pub use receipt::Verified;

@@ -122,7 +122,8 @@ impl<'k> KeySet<'k> {
     }
 }
 
-/// Signature arithmetic: one method. It may take a second on a small chip, and is a step of its own so that a
+/// Signature arithmetic: one method. Wrap [`P256`](crate::P256) to feed a watchdog before and after each
+/// check: it may take a second on a small chip, and is a step of its own so that a
 /// watchdog can be fed before it.
 pub trait Verify {
     /// Whether `signature` (r || s, big-endian) over `digest` is `key`'s, by ECDSA on P-256 (FIPS 186-5,

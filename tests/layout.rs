@@ -1,11 +1,12 @@
-//! Promise: a layout that cannot work is found when it is made, and in a `const` that is while the program compiles.
+//! Promise: a layout that cannot work is found when it is made, and in a `const` that is while the program
+//! compiles.
 
 use lockgate::geometry::{self, Geometry, Run, Sector};
-use lockgate::{Layout, Slot, Strategy};
+use lockgate::{Layout, LayoutBuilder, Slot, Strategy};
 
 const CHIP: Geometry = Geometry::new("mixed", &[Run { count: 4, size: 1024 }, Run { count: 8, size: 4096 }], 4);
 
-fn good() -> Layout {
+fn good() -> LayoutBuilder {
     Layout::new(&CHIP).boot(0..1024).records(1024..4096).slots(4096..0x3000, 0x3000..0x5000)
 }
 

@@ -37,8 +37,8 @@ fn another_vendor_class_or_component_is_refused() {
     let bench = Bench::new(&SMALL_LAYOUT);
     let version = Version::new(1, 0, 0, 0);
     let wrong = [
-        (Update::new(OTHER, CLASS, version, 1), Refusal::WrongVendor { package: OTHER }),
-        (Update::new(VENDOR, OTHER, version, 1), Refusal::WrongClass { package: OTHER }),
+        (Update::new(OTHER, CLASS, version, 1), Refusal::WrongVendor { package: OTHER, device: VENDOR }),
+        (Update::new(VENDOR, OTHER, version, 1), Refusal::WrongClass { package: OTHER, device: CLASS }),
         (update().component(3), Refusal::WrongComponent { package: 3, device: 0 }),
     ];
     for (update, refusal) in wrong {

@@ -1,4 +1,5 @@
-//! Promise (I9): nothing but verification makes a receipt or a checked signature; code that tries does not compile.
+//! Promise (I9): nothing but verification makes a receipt or a checked signature; code that tries does not
+//! compile.
 
 #[test]
 fn receipts_and_checked_signatures_cannot_be_forged() {

@@ -33,6 +33,7 @@ use crate::block::Buffer;
 use crate::device::{Decision, Device, FinalHash, Offer, Running};
 use crate::digest::{digest, Digest, Sha2, Sha256};
 use crate::error::{Error, Refusal, Stop};
+use crate::geometry::MAX_WRITE_UNIT;
 use crate::layout::Slot;
 use crate::message::message;
 use crate::receipt::Verified;
@@ -105,7 +106,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// it writes in that unit or the geometry's, whichever is larger (both are powers of two up to 32).
     pub fn new(device: &'a Device<'a>, running: Running, buffer: impl Into<Buffer<'a>>, unit: u32) -> Self {
         let slot = device.layout.target(running.slot);
-        let unit = unit.max(device.layout.geometry().write_unit());
+        let unit = unit.max(device.layout.geometry().write_unit()).clamp(1, MAX_WRITE_UNIT).next_power_of_two();
         Self {
             device,
             running,
@@ -152,6 +153,11 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// [`position`](Self::position), or will be passed over up to it.
     pub fn is_ahead(&self) -> bool {
         self.at < self.position
+    }
+
+    /// Bytes of the package still to be fed, held ones counted, once its manifest is accepted.
+    pub fn remaining(&self) -> Option<u32> {
+        self.progress().package.map(|package| package.saturating_sub(self.at))
     }
 
     /// Takes input, at most to the end of a block or to the next step that is not [`Step::Receive`]. Gives
@@ -201,8 +207,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
         }
     }
 
-    /// Forgets what was collected and not yet authenticated: the end of a connection whose bytes need not have been
-    /// genuine. Costs a head or a block.
+    /// Forgets what was collected and not yet authenticated: the end of a connection whose bytes need not
+    /// have been genuine. Costs a head or a block.
     pub fn forget(&mut self) {
         match (&mut self.phase, &self.chain) {
             (Phase::Head(head), _) => {
@@ -529,4 +535,3 @@ fn told(stop: Stop) -> Stop {
 }
 
 const NO_SUCH_STEP: Stop = Stop::Misuse("this answer does not fit the step");
-

@@ -9,20 +9,11 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::rand_core::OsRng;
 use p256::elliptic_curve::zeroize::Zeroizing;
 use p256::pkcs8::{der, DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
-use p256::{NonZeroScalar, ProjectivePoint, Scalar, SecretKey};
+use p256::SecretKey;
 
+use super::bench::{self, is_bench};
 use crate::digest::{Digest, Sha2};
-use crate::trust::{KeyId, PublicKey};
-
-/// How the key id of a bench key begins.
-pub const BENCH_PREFIX: [u8; 2] = [0xDD, 0xDD];
-
-/// Whether this is the id of a bench key: one that was made to lie about, in repositories and on desks, and
-/// that no device in the field should trust. Tools say so wherever they show a key.
-#[must_use]
-pub fn is_bench(id: &KeyId) -> bool {
-    id.0.starts_with(&BENCH_PREFIX)
-}
+use crate::trust::PublicKey;
 
 /// Whoever makes signatures: a key in a file, or one that never leaves an HSM.
 pub trait Signer {
@@ -52,23 +43,11 @@ impl SigningKey {
         }
     }
 
-    /// A new bench key: its id begins with [`BENCH_PREFIX`]. Found by trying, about 65,536 times: a second or
-    /// less in a release build.
+    /// A new bench key: its id begins with [`BENCH_PREFIX`](super::BENCH_PREFIX). Found by trying, about 65,536
+    /// times: a tenth of a second or so.
     #[must_use]
     pub fn generate_bench() -> Self {
-        // From a random key on, one scalar and one point at a time: an addition, where a key of its own would
-        // cost a multiplication.
-        let first = NonZeroScalar::random(&mut OsRng);
-        let (mut scalar, mut point) = (*first, ProjectivePoint::GENERATOR * *first);
-        loop {
-            let key = VerifyingKey::from_affine(point.to_affine());
-            let found = key.is_ok_and(|key| is_bench(&from_point(&key).id::<Sha2>()));
-            if let (true, Some(secret)) = (found, NonZeroScalar::new(scalar).into_option()) {
-                return Self(secret.into());
-            }
-            scalar += Scalar::ONE;
-            point += ProjectivePoint::GENERATOR;
-        }
+        Self(bench::generate())
     }
 
     /// Reads a PEM: PKCS#8 (`PRIVATE KEY`) or SEC1 (`EC PRIVATE KEY`), as openssl writes them.

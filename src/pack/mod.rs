@@ -14,12 +14,12 @@
 //! # Ok::<(), lockgate::pack::PackError>(())
 //! ```
 
+mod bench;
 mod inspect;
 mod keys;
 mod update;
 
+pub use bench::{is_bench, BENCH_PREFIX};
 pub use inspect::{inspect, Inspection};
-pub use keys::{
-    is_bench, public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey, BENCH_PREFIX,
-};
+pub use keys::{public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey};
 pub use update::{PackError, Package, Update};
