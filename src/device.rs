@@ -111,14 +111,13 @@ impl<'d> Device<'d> {
                 device: running.security_counter,
             });
         }
-        if !self.downgrade && running.image == Some(manifest.image_digest) {
-            return Err(Refusal::AlreadyRunning);
-        }
-        if !self.downgrade
-            && manifest.security_counter == running.security_counter
-            && manifest.version < running.version
-        {
-            return Err(Refusal::Downgrade { package: manifest.version, running: running.version });
+        if !self.downgrade && manifest.security_counter == running.security_counter {
+            if running.image == Some(manifest.image_digest) {
+                return Err(Refusal::AlreadyRunning);
+            }
+            if manifest.version < running.version {
+                return Err(Refusal::Downgrade { package: manifest.version, running: running.version });
+            }
         }
         if manifest.image_size > capacity {
             return Err(Refusal::ImageTooLarge { image: manifest.image_size, capacity });

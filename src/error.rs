@@ -282,7 +282,7 @@ impl fmt::Display for Refusal {
             Self::TooManyKeySets => f.write_str("more than 16 key sets in front of the update"),
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::UnknownElement { number } => {
-                write!(f, "manifest element {number} is critical and unknown to this device")
+                write!(f, "manifest element {number} is unknown to this device, and must not be overlooked")
             }
             Self::BadSignature { key } => write!(f, "the signature under trusted key {key} does not verify"),
             Self::TooFewSignatures { valid, needed } => {

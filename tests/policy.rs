@@ -76,7 +76,10 @@ fn the_image_that_runs_is_not_installed_again() {
     let mut bench = Bench::new(&SMALL_LAYOUT);
     let package = build(&update(), &bench.key);
     bench.running.image = Some(package.manifest().image_digest);
+    assert_eq!(offer(bench.device, bench.running, package.bytes()).0, Ok(()), "a greater counter permits it");
+    bench.running.security_counter = 7;
     assert_refused(bench.device, bench.running, package.bytes(), Refusal::AlreadyRunning);
+    assert_eq!(offer(&bench.device.allow_downgrade(), bench.running, package.bytes()).0, Ok(()));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::error::{Malformed, Refusal};
 use crate::trust::{CheckedSignature, KeyId, KeySet, SignatureJob, MAX_KEYS};
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, MAX_ENTRIES, MAX_KEY_SETS,
-    PRELUDE_SIZE, SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
+    MIN_SIGNATURES, PRELUDE_SIZE, SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
 };
 
 /// What is being collected.
@@ -148,7 +148,7 @@ impl Head {
             Part::SectionLength => {
                 self.section_left = section_length(array(buffer, self.manifest_end))?;
                 self.kept_end = self.filled;
-                self.collect(Part::Entry, ENTRY_HEADER_SIZE);
+                return self.collect_entry();
             }
             Part::Entry => return self.entry(buffer, keys),
             Part::Signature(key) => self.part = Part::Check(key),
@@ -160,6 +160,15 @@ impl Head {
     fn collect(&mut self, part: Part, bytes: usize) {
         self.part = part;
         self.need = self.filled.saturating_add(bytes as u16);
+    }
+
+    /// Another entry is due, and must not reach beyond the section: what follows are blocks.
+    fn collect_entry(&mut self) -> Result<(), Refusal> {
+        if self.section_left < MIN_SIGNATURES {
+            return Err(Malformed::EntryLength.into());
+        }
+        self.collect(Part::Entry, ENTRY_HEADER_SIZE);
+        Ok(())
     }
 
     /// An entry's header is there: its signature is collected if the key is trusted, passed over otherwise.
@@ -211,8 +220,7 @@ impl Head {
     fn next_entry(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
         self.filled = self.kept_end;
         if self.section_left > 0 {
-            self.collect(Part::Entry, ENTRY_HEADER_SIZE);
-            return Ok(());
+            return self.collect_entry();
         }
         let (valid, needed) = (self.valid, keys.threshold());
         if valid < needed {

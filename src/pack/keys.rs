@@ -43,8 +43,8 @@ impl SigningKey {
         }
     }
 
-    /// A new bench key: its id begins with [`BENCH_PREFIX`](super::BENCH_PREFIX). Found by trying, about 65,536
-    /// times: a tenth of a second or so.
+    /// A new bench key: its id begins with [`BENCH_PREFIX`](super::BENCH_PREFIX). Found by trying, about
+    /// 65,536 times: a tenth of a second or so.
     #[must_use]
     pub fn generate_bench() -> Self {
         Self(bench::generate())
