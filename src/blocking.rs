@@ -111,7 +111,7 @@ where
             let read = match reader.read(chunk.0.get_mut(..wanted).unwrap_or_default()) {
                 Ok(read) => read,
                 Err(error) => {
-                    self.machine.forget();
+                    self.machine.disconnected();
                     return Err(Error::Transport(error));
                 }
             };

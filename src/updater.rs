@@ -110,6 +110,12 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.machine.stream_at(offset)
     }
 
+    /// Says that the transport was lost: what is not authenticated yet, at most a head or a block, is forgotten and will
+    /// be wanted again. `install` does this by itself.
+    pub fn disconnected(&mut self) {
+        self.machine.disconnected();
+    }
+
     /// How far the update is.
     pub fn progress(&self) -> Progress {
         self.machine.progress()

@@ -163,6 +163,44 @@ fn a_failed_write_costs_one_sector_and_no_word_is_programmed_twice() {
 }
 
 #[test]
+fn a_failed_write_in_a_block_larger_than_a_sector_goes_on_in_the_middle_of_the_block() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(20_001, 4);
+    let package = bench.pack(&image, 8192);
+    let slot = bench.layout.slot_range(bench.target());
+    for sector in [0, 1, 7, 8, 11, 19] {
+        let mut flash: Flash = bench.flash(&package, &image);
+        flash.fail_write(slot.start + sector * 1024 + 200);
+        let mut block = Block::<8192>::new();
+        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        assert_eq!(updater.write_all(package.bytes()).unwrap_err().kind(), ErrorKind::Flash);
+        updater.write_all(package.bytes()).unwrap();
+        let receipt = updater.finish().unwrap();
+        bench.assert_installed(&flash, &package, &image, &receipt);
+        for other in 0..20 {
+            let erases = flash.erases_in(slot.start + other * 1024..slot.start + (other + 1) * 1024);
+            assert_eq!(erases, if other == sector { 2 } else { 1 }, "sector {other} after a fault in {sector}");
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_write_another_package_starts_from_its_own_first_block() {
+    let Case { bench, image, package, mut flash } = case();
+    let other = noise(18_000, 5);
+    let other = bench.pack(&other, 512);
+    let slot = bench.layout.slot_range(bench.target());
+    flash.fail_write(slot.start + 9000);
+    flash.clear_oracles();
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    assert_eq!(updater.write_all(other.bytes()).unwrap_err().kind(), ErrorKind::Flash);
+    updater.write_all(package.bytes()).unwrap();
+    let receipt = updater.finish().unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+}
+
+#[test]
 fn a_failed_erase_is_tried_again_and_costs_nothing_else() {
     let case = case();
     let slot = case.bench.layout.slot_range(case.bench.target());

@@ -207,9 +207,14 @@ impl<'a, H: Sha256> Machine<'a, H> {
         }
     }
 
-    /// Forgets what was collected and not yet authenticated: the end of a connection whose bytes need not
-    /// have been genuine. Costs a head or a block.
-    pub fn forget(&mut self) {
+    /// Says that the transport was lost. What was collected and not yet authenticated is forgotten, since a connection's
+    /// bytes need not have been genuine: at most a head or a block is sent again.
+    pub fn disconnected(&mut self) {
+        self.forget();
+    }
+
+    /// Forgets what was collected and not yet authenticated.
+    fn forget(&mut self) {
         match (&mut self.phase, &self.chain) {
             (Phase::Head(head), _) => {
                 *head = Head::new();
