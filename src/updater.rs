@@ -126,6 +126,12 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.machine.status()
     }
 
+    /// The flash, to share it with the rest of the program between calls. Whoever writes to the target slot meanwhile
+    /// spoils the update; the final hash will say so.
+    pub fn flash(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
     /// Gives the flash back.
     pub fn release(self) -> F {
         self.flash

@@ -8,7 +8,9 @@ use embedded_io::Write;
 use lockgate::manifest::CRITICAL;
 use lockgate::pack::{Package, Signer, SigningKey, Update};
 use lockgate::sim::Flash;
-use lockgate::{Block, Decision, Device, Error, ErrorKind, Refusal, Running, Slot, Updater, Version};
+use lockgate::{
+    Ack, Block, Decision, Device, Error, ErrorKind, Machine, Refusal, Running, Sha2, Slot, Step, Updater, Version, P256,
+};
 
 type Outcome = Result<(), Error<lockgate::sim::Error>>;
 
@@ -137,6 +139,37 @@ fn fewer_signatures_than_the_threshold_are_refused_and_strangers_do_not_count() 
     assert_refused(device, Running::factory(), signed(&mut [&mut stranger]).bytes(), none);
     let both = signed(&mut [&mut a, &mut b, &mut stranger]);
     assert_eq!(offer(device, Running::factory(), both.bytes()).0, Ok(()));
+}
+
+#[test]
+fn a_strangers_entry_at_the_very_end_does_not_spare_the_manifest_its_judgement() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    // Entries stand in the order of their key ids.
+    let mut stranger = std::iter::repeat_with(SigningKey::generate)
+        .find(|key| key.public_key().id::<Sha2>() > bench.key.public_key().id::<Sha2>())
+        .unwrap();
+    let foreign = Update::new(OTHER, CLASS, Version::new(1, 0, 0, 0), 1).block_size(256).unwrap();
+    let package = foreign.build(&noise(100, 1), &mut [&mut bench.key.clone(), &mut stranger]).unwrap();
+    let refusal = Refusal::WrongVendor { package: OTHER, device: VENDOR };
+    assert_refused(bench.device, bench.running, package.bytes(), refusal);
+}
+
+#[test]
+fn a_signature_that_was_checked_for_one_update_does_not_count_for_another() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let (good, evil) = (build(&update(), &bench.key), build(&update().component(9), &SigningKey::generate()));
+    let mut block = Block::<512>::new();
+    let mut machine: Machine = Machine::new(bench.device, bench.running, &mut block, 4);
+    machine.feed(good.bytes()).unwrap();
+    let Ok(Step::Verify(job)) = machine.step() else { panic!("a signature waits") };
+    let token = job.check(&mut P256);
+    machine.disconnected();
+    // The thief puts the trusted key's id on his own signature.
+    let (mut forged, head) = (evil.bytes().to_vec(), evil.head().len());
+    forged[head - 74..head - 66].copy_from_slice(&bench.key.public_key().id::<Sha2>().0);
+    machine.feed(&forged).unwrap();
+    assert!(matches!(machine.step(), Ok(Step::Verify(_))));
+    assert!(matches!(machine.ack(Ack::Signature(token)), Err(Error::Refused(Refusal::BadSignature { .. }))));
 }
 
 #[test]

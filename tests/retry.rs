@@ -7,7 +7,7 @@ use common::{noise, Bench, SMALL_LAYOUT};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use lockgate::pack::Package;
 use lockgate::sim::{Flash, Landed};
-use lockgate::{Block, Error, ErrorKind, Refusal, Stage, Updater};
+use lockgate::{Block, Error, ErrorKind, FinalHash, Refusal, Stage, Updater};
 
 struct Case {
     bench: Bench,
@@ -246,10 +246,40 @@ fn an_image_that_rots_before_the_end_is_found_by_the_final_hash() {
     assert_eq!(updater.position(), 0, "the slot is void: start over");
 }
 
+#[test]
+fn with_a_boot_stage_that_hashes_only_an_interrupted_install_is_hashed_at_the_end() {
+    let Case { bench, image, package, flash } = case();
+    let device = bench.device.final_hash(FinalHash::BootStage);
+    let slot = bench.layout.slot_range(bench.target());
+    let mut whole = flash.clone();
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(&device, bench.running, &mut whole, &mut block);
+    updater.write_all(package.bytes()).unwrap();
+    let receipt = updater.finish().unwrap();
+    bench.assert_installed(&whole, &package, &image, &receipt);
+    let once = whole.counters().programmed_bytes;
+    assert_eq!(whole.counters().read_bytes, once, "each byte was read back once");
+
+    let mut interrupted = flash.clone();
+    interrupted.fail_write(slot.start + 9000);
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(&device, bench.running, Rotting::never(interrupted), &mut block);
+    updater.write_all(package.bytes()).unwrap_err();
+    updater.flash().flash.rot(slot.start + 700, 1);
+    updater.write_all(package.bytes()).unwrap();
+    assert_eq!(updater.finish().unwrap_err(), Error::Refused(Refusal::ImageDigest));
+}
+
 /// A flash in which one bit falls over after the byte's first read.
 struct Rotting {
     flash: Flash,
     at: u32,
+}
+
+impl Rotting {
+    fn never(flash: Flash) -> Self {
+        Self { flash, at: u32::MAX }
+    }
 }
 
 impl embedded_storage::nor_flash::ErrorType for Rotting {
