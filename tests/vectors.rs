@@ -1,9 +1,9 @@
 //! Promise: what `docs/format.md` calls a good package is installed, and what breaks one of its rules is
 //! refused for that reason, before anything is erased. Shown on files that are in the repository, so that no
-//! later version reads them differently; `examples/make_vectors.rs` made them, `tests/interop.sh` shows them
+//! later version reads them differently; `examples/make_vectors` made them, `tests/interop.sh` shows them
 //! to an independent decoder.
 
-#[path = "../examples/make_vectors.rs"]
+#[path = "../examples/make_vectors/main.rs"]
 mod make_vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,10 @@ use lockgate::{
     Block, Decision, Device, Digest, Error, KeySet, Layout, Malformed, Manifest, PublicKey, Refusal, Running, Sha2,
     Sha256, Slot, Updater, Uuid, Verified, Version,
 };
-use make_vectors::{Fields, Vector, BUFFER, CLASS, FOLDERS, RUNNING_COUNTER, RUNNING_IMAGE, SLOT_CAPACITY, VENDOR};
+use make_vectors::json::{self, or_null, quoted, Fields};
+use make_vectors::keys::{CLASS, VENDOR};
+use make_vectors::vector::{Vector, BUFFER, RUNNING_COUNTER, RUNNING_IMAGE, SLOT_CAPACITY};
+use make_vectors::FOLDERS;
 
 const GEOMETRY: Geometry = Geometry::new("vectors", &[Run { count: 10, size: 1024 }], 4);
 const SLOT: u32 = SLOT_CAPACITY + 1024;
@@ -45,8 +48,8 @@ fn for_each(name: &str, mut check: impl FnMut(&Vector, &[u8])) {
     let mut files = packages(name);
     let mut checked = 0;
     for vector in make_vectors::all().iter().filter(|vector| vector.folder == name) {
-        assert!(files.remove(vector.name), "{name}/{}.lgu is missing", vector.name);
-        let bytes = fs::read(folder(name).join(vector.name).with_extension("lgu")).unwrap();
+        assert!(files.remove(&vector.name), "{name}/{}.lgu is missing", vector.name);
+        let bytes = fs::read(folder(name).join(&vector.name).with_extension("lgu")).unwrap();
         println!("{name}/{}", vector.name);
         check(vector, &bytes);
         checked += 1;
@@ -79,12 +82,10 @@ struct Outcome {
 
 /// The device that a vector is for, as far as its `.json` says; else the one of all others.
 fn install(vector: &Vector, bytes: &[u8]) -> Outcome {
-    let mut device = Device::new(&LAYOUT, Uuid::new(VENDOR), Uuid::new(CLASS), keys(vector));
-    if let Some(fields) = &vector.fields {
-        device = device.component(fields.component);
-        if let Some(address) = fields.load_address {
-            device = device.load_addresses(0, address);
-        }
+    let mut device =
+        Device::new(&LAYOUT, Uuid::new(VENDOR), Uuid::new(CLASS), keys(vector)).component(vector.component);
+    if let Some(address) = vector.load_address {
+        device = device.load_addresses(0, address);
     }
     let running = Running {
         slot: Slot::A,
@@ -109,39 +110,37 @@ fn install(vector: &Vector, bytes: &[u8]) -> Outcome {
 
 /// What a manifest of the device says, in the words of the `.json`.
 fn fields(manifest: &Manifest, inspection: &Inspection<'_>) -> Fields {
-    let parameters = |name: &str, parameters: Option<Window>| match parameters {
-        Some(Window { window, lookahead }) => {
-            format!("{{\"name\": \"{name}\", \"window\": {window}, \"lookahead\": {lookahead}}}")
-        }
-        None => format!("{{\"name\": \"{name}\"}}"),
-    };
-    Fields {
-        vendor: manifest.vendor.to_string(),
-        class: manifest.class.to_string(),
-        component: manifest.component,
-        version: manifest.version.to_string(),
-        security_counter: manifest.security_counter,
-        image_size: manifest.image_size,
-        image_digest: manifest.image_digest.to_string(),
-        block_size: manifest.block_size(),
-        payload_length: manifest.payload_length,
-        first_block_hash: manifest.first_block_hash.to_string(),
-        encoding: match manifest.encoding {
-            Encoding::Raw => "\"raw\"".into(),
-            Encoding::Heatshrink(window) => parameters("heatshrink", Some(window)),
-            Encoding::Delta(window) => parameters("delta", window),
-        },
-        base_image: manifest.base_image.map(|base| (base.size, base.digest.to_string())),
-        load_address: manifest.load_address,
-        manifest_digest: inspection.manifest_digest.to_string(),
-        blocks: manifest.blocks(),
-        key_ids: inspection.signatures.iter().map(|entry| entry.key.to_string()).collect(),
-        key_sets: inspection.key_sets,
-    }
+    let parameters = |Window { window, lookahead }| [window, lookahead];
+    vec![
+        ("vendor", quoted(manifest.vendor)),
+        ("class", quoted(manifest.class)),
+        ("component", manifest.component.to_string()),
+        ("version", quoted(manifest.version)),
+        ("security_counter", manifest.security_counter.to_string()),
+        ("image_size", manifest.image_size.to_string()),
+        ("image_digest", quoted(manifest.image_digest)),
+        ("block_size", manifest.block_size().to_string()),
+        ("payload_length", manifest.payload_length.to_string()),
+        ("first_block_hash", quoted(manifest.first_block_hash)),
+        (
+            "encoding",
+            match manifest.encoding {
+                Encoding::Raw => quoted("raw"),
+                Encoding::Heatshrink(window) => json::encoding("heatshrink", Some(parameters(window))),
+                Encoding::Delta(window) => json::encoding("delta", window.map(parameters)),
+            },
+        ),
+        ("base_image", or_null(manifest.base_image.map(|base| json::base_image(base.size, base.digest)))),
+        ("load_address", or_null(manifest.load_address)),
+        ("manifest_digest", quoted(inspection.manifest_digest)),
+        ("blocks", manifest.blocks().to_string()),
+        ("key_ids", json::list(inspection.signatures.iter().map(|entry| entry.key.to_string()))),
+        ("key_sets", inspection.key_sets.to_string()),
+    ]
 }
 
 fn committed_json(vector: &Vector) -> String {
-    fs::read_to_string(folder(vector.folder).join(vector.name).with_extension("json")).unwrap()
+    fs::read_to_string(folder(vector.folder).join(&vector.name).with_extension("json")).unwrap()
 }
 
 #[test]
@@ -158,7 +157,7 @@ fn every_good_vector_is_installed_and_the_slot_holds_its_image() {
         assert_eq!(flash.violations(), [], "{}", vector.name);
         let inspection = inspect(bytes).unwrap();
         assert_eq!(receipt.manifest_digest(), inspection.manifest_digest);
-        let json = fields(&manifest, &inspection).json(vector.threshold, vector.keys);
+        let json = json::object(&fields(&manifest, &inspection), vector.threshold, vector.keys);
         assert_eq!(json, committed_json(vector), "{}", vector.name);
     });
 }
@@ -216,13 +215,13 @@ fn every_bad_vector_is_refused_for_the_rule_it_breaks() {
     for_each("bad", |vector, bytes| {
         let Outcome { result, flash, .. } = install(vector, bytes);
         let found = result.map_or_else(|error| refusal(&error), |_| "ACCEPTED".into());
-        let [_, threshold, keys, expected, _] = &list[vector.name][..] else { panic!("{}: columns", vector.name) };
+        let [_, threshold, keys, expected, _] = &list[&vector.name][..] else { panic!("{}: columns", vector.name) };
         assert_eq!((threshold, &keys[..]), (&vector.threshold.to_string(), vector.keys));
         if found != *expected {
             wrong.push(format!("{}: expected {expected}, found {found}", vector.name));
         }
         assert_eq!(flash.violations(), [], "{}", vector.name);
-        if vector.is_head {
+        if vector.image.is_empty() {
             let counters = flash.counters();
             assert_eq!((counters.erases, counters.programmed_bytes), (0, 0), "{}: the flash was touched", vector.name);
         }
@@ -234,7 +233,7 @@ fn every_bad_vector_is_refused_for_the_rule_it_breaks() {
 #[test]
 fn the_host_refuses_every_bad_vector_as_a_device_does() {
     for_each("bad", |vector, bytes| {
-        let found = judge(vector, bytes).expect_err(vector.name);
+        let found = judge(vector, bytes).expect_err(&vector.name);
         match (found, vector.refusal.starts_with("Truncated")) {
             (Refusal::Malformed(Malformed::Truncated), true) => {}
             (other, _) => assert_eq!(format!("{other:?}"), vector.refusal, "{}", vector.name),
@@ -263,25 +262,24 @@ fn what_is_not_for_this_device_is_refused_before_an_erase_though_the_format_is_k
     for_each("format-only", |vector, bytes| {
         assert_eq!(judge(vector, bytes), Ok(()), "{}", vector.name);
         let inspection = inspect(bytes).unwrap();
-        let json = fields(&inspection.manifest, &inspection).json(vector.threshold, vector.keys);
+        let json = json::object(&fields(&inspection.manifest, &inspection), vector.threshold, vector.keys);
         assert_eq!(json, committed_json(vector), "{}", vector.name);
 
         let Outcome { result, flash, .. } = install(vector, bytes);
-        let refusal = refusal(&result.expect_err(vector.name));
-        assert_eq!(refusal.split(' ').next().unwrap(), list[vector.name][3], "{}", vector.name);
+        let refusal = refusal(&result.expect_err(&vector.name));
+        assert_eq!(refusal.split(' ').next().unwrap(), list[&vector.name][3], "{}", vector.name);
         assert_eq!((flash.counters().erases, flash.counters().programmed_bytes), (0, 0), "{}", vector.name);
     });
 }
 
 #[test]
 fn a_signature_section_of_32768_bytes_is_taken_and_a_larger_one_refused() {
-    let good = make_vectors::all().into_iter().find(|vector| vector.name == "component-greatest").unwrap();
-    let vector = Vector { fields: None, image: Vec::new(), ..good };
-    let taken = make_vectors::with_section_of(32_768);
+    let vector = make_vectors::all().into_iter().find(|vector| vector.name == "manifest-least").unwrap();
+    let taken = make_vectors::good::with_section_of(32_768);
     let outcome = install(&vector, &taken);
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
     assert_eq!(judge(&vector, &taken), Ok(()));
-    let refused = make_vectors::with_section_of(32_769);
+    let refused = make_vectors::good::with_section_of(32_769);
     let outcome = install(&vector, &refused);
     let length = Refusal::Malformed(Malformed::SectionLength);
     assert_eq!(outcome.result.unwrap_err(), Error::Refused(length));

@@ -1,7 +1,24 @@
 //! `lockgate`: makes, inspects, serves and installs firmware packages.
 
+mod board;
 mod commands;
+mod demo;
+mod device;
 mod failure;
+mod files;
+mod flash_file;
+mod image;
+mod install;
+mod keys;
+mod map;
+mod print;
+mod progress;
+mod serve;
+mod signers;
+mod slots;
+mod style;
+mod table;
+mod transport;
 
 use std::process::ExitCode;
 

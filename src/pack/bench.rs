@@ -107,3 +107,32 @@ impl Point {
         PublicKey(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Signer, SigningKey};
+    use super::*;
+    use crate::digest::Digest;
+    use crate::es256::P256;
+    use crate::trust::Verify;
+
+    #[test]
+    fn a_bench_key_is_known_by_its_id_and_signs() {
+        let mut key = SigningKey::generate_bench();
+        assert!(is_bench(&key.public_key().id::<Sha2>()));
+        let digest = Digest([7; 32]);
+        let signature = key.sign(&digest).expect("a key in memory signs");
+        assert!(P256.verify(&key.public_key(), &digest, &signature));
+    }
+
+    #[test]
+    fn sums_are_those_of_the_curve() {
+        let multiples = multiples_of_generator();
+        let five = ProjectivePoint::GENERATOR * Scalar::from(5_u32);
+        let sums = Point::from(five).plus_each(&multiples[..4]).expect("no sum doubles a point");
+        for (sum, multiple) in sums.iter().zip(&multiples[5..]) {
+            assert_eq!(sum.public_key(), multiple.public_key());
+        }
+        assert!(Point::from(five).plus_each(&multiples).is_none(), "5 and 5 have the same x");
+    }
+}

@@ -1,6 +1,16 @@
 //! The commands, one file each.
 
+mod completions;
+mod demo;
+mod factory;
+mod inspect;
+mod install;
 mod keygen;
+mod map;
+mod pack;
+mod serve;
+mod values;
+mod verify;
 
 use clap::Subcommand;
 
@@ -9,12 +19,30 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Keygen(keygen::Args),
+    Pack(pack::Args),
+    Inspect(inspect::Args),
+    Verify(verify::Args),
+    Factory(factory::Args),
+    Completions(completions::Args),
+    Install(install::Args),
+    Map(map::Args),
+    Serve(serve::Args),
+    Demo(demo::Args),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Keygen(args) => keygen::run(args),
+            Self::Pack(args) => pack::run(args),
+            Self::Inspect(args) => inspect::run(args),
+            Self::Verify(args) => verify::run(args),
+            Self::Factory(args) => factory::run(args),
+            Self::Completions(args) => completions::run(args),
+            Self::Install(args) => install::run(args),
+            Self::Map(args) => map::run(args),
+            Self::Serve(args) => serve::run(args),
+            Self::Demo(args) => demo::run(args),
         }
     }
 }

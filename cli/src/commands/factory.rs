@@ -1,0 +1,177 @@
+//! `lockgate factory`: the flash as a production line programs it.
+
+mod hex;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use lockgate::pack::{self, Inspection};
+use lockgate::{KeySet, Slot};
+
+use super::values;
+use crate::board::{Board, Region};
+use crate::failure::Failure;
+use crate::style::{count, grouped};
+use crate::table::Table;
+use crate::{device, files, image, keys, print};
+
+/// Make the flash image that a production line programs: boot stage, and the package's image in slot A
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  lockgate factory firmware.lgu --geometry stm32f405 --boot boot.bin \\
+      --key release.pub.pem -o flash.bin
+
+writes flash.bin (the whole flash, from its first byte) and flash.hex (Intel
+HEX, without what is erased). The package is verified and installed by the
+device's own code. Records are left erased: the device starts the image by its
+signed trailer.")]
+pub(crate) struct Args {
+    /// The package
+    package: PathBuf,
+    /// The board: a built-in name, or a TOML file that describes it
+    #[arg(short, long, value_name = "NAME|FILE")]
+    geometry: String,
+    /// A key the device trusts (public, or the public half of a private one); may be given several times
+    #[arg(short, long, value_name = "PUB.pem", required = true)]
+    key: Vec<PathBuf>,
+    /// How many of the keys must have signed [default: 1]
+    #[arg(long, value_name = "N")]
+    threshold: Option<u8>,
+    /// The boot stage, a raw binary
+    #[arg(long, value_name = "BOOT.bin")]
+    boot: Option<PathBuf>,
+    /// Where the flash lies in the processor's address space, for the HEX file [default: the board's]
+    #[arg(long, value_name = "ADDRESS", value_parser = values::number)]
+    base_address: Option<u32>,
+    /// The flash image; the HEX file lies beside it. Both are replaced if they exist
+    #[arg(short, long, value_name = "FLASH.bin")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let board = Board::named_or_file(&args.geometry)?;
+    let base = args.base_address.unwrap_or(board.base());
+    hex::check_base(base, board.capacity())?;
+    let hex_output = args.output.with_extension("hex");
+    if hex_output == args.output {
+        return Err(Failure::usage("--output", "the HEX file is made beside it: name the flash image flash.bin"));
+    }
+    let inputs: Vec<&Path> =
+        [&args.package].into_iter().chain(&args.boot).chain(&args.key).map(AsRef::as_ref).collect();
+    files::check_output(&args.output, &inputs)?;
+    files::check_output(&hex_output, &inputs)?;
+
+    let keys = keys::key_set(&args.key, args.threshold)?;
+    let package = files::read(&args.package)?;
+    let inspection = pack::inspect(&package).map_err(|refusal| Failure::refused(args.package.display(), refusal))?;
+    let boot = args.boot.as_deref().map(|path| boot_stage(path, &board)).transpose()?;
+    let mut flash = vec![board.layout().geometry().erased(); board.capacity() as usize];
+    put(&mut flash, board.layout().boot_range(), boot.as_deref().unwrap_or_default());
+    put(&mut flash, board.layout().slot_range(Slot::A), &slot(&args.package, &package, &inspection, &board, keys)?);
+
+    let hex = hex::text(&flash, board.layout().geometry().erased(), base)?;
+    files::write_together(&[(&args.output, &flash), (&hex_output, hex.as_bytes())])?;
+    print::line(format_args!(
+        "{} and {}: {}, {}\n",
+        args.output.display(),
+        hex_output.display(),
+        board.name(),
+        count(flash.len() as u64, "byte", "bytes")
+    ))?;
+    let boot = args.boot.as_deref().zip(boot.as_deref());
+    print::line(regions(&board, base, boot, &inspection))?;
+    print::text_only(trust(&inspection, &keys))
+}
+
+/// The boot stage, if it fits.
+fn boot_stage(path: &Path, board: &Board) -> Result<Vec<u8>, Failure> {
+    let range = board.layout().boot_range();
+    if range.is_empty() {
+        return Err(Failure::usage("--boot", format_args!("{} has no region for a boot stage", board.name())));
+    }
+    let bytes = image::read(path)?;
+    if bytes.len() > range.len() {
+        let why = format_args!(
+            "boot stage of {} bytes, the boot region of {} has {}",
+            bytes.len(),
+            board.name(),
+            range.len()
+        );
+        return Err(Failure::refused(path.display(), why));
+    }
+    Ok(bytes)
+}
+
+/// Slot A as the device writes it, image and trailer. With the swap strategy devices write to slot B only,
+/// which is then slot A's twin.
+fn slot(
+    path: &Path,
+    package: &[u8],
+    inspection: &Inspection<'_>,
+    board: &Board,
+    keys: KeySet<'_>,
+) -> Result<Vec<u8>, Failure> {
+    let (layout, addresses) = (board.layout(), board.load_addresses());
+    match inspection.manifest.load_address {
+        Some(address) if address != addresses[0] => {
+            let (name, slot) = (board.name(), addresses[0]);
+            let why =
+                format_args!("the image is linked to run at {address:#010x}, slot A of {name} runs at {slot:#010x}");
+            return Err(Failure::refused(path.display(), why));
+        }
+        None if addresses[0] != addresses[1] => {
+            let (name, slot) = (board.name(), addresses[0]);
+            let why = format_args!("no load address, but images run in place on {name}: link for slot A and pack with --load-address {slot:#010x}");
+            return Err(Failure::refused(path.display(), why));
+        }
+        _ => {}
+    }
+    let (memory, verified) = device::install(path, package, inspection, layout, keys, Slot::A, addresses)?;
+    let range = layout.slot_range(verified.slot());
+    let written = memory.bytes().get(range.start as usize..range.end as usize);
+    Ok(written.unwrap_or_default().to_vec())
+}
+
+/// Puts `bytes` at the start of `range`.
+fn put(flash: &mut [u8], range: Range<u32>, bytes: &[u8]) {
+    let region = flash.get_mut(range.start as usize..range.end as usize).unwrap_or_default();
+    region.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell = *byte);
+}
+
+fn regions(board: &Board, base: u32, boot: Option<(&Path, &[u8])>, inspection: &Inspection<'_>) -> Table {
+    let mut table = Table::default();
+    table.row([&"region", &"from", &"to", &"bytes", &"content"]);
+    for (region, range) in board.regions() {
+        let content = match (region, boot) {
+            (Region::Boot, Some((path, bytes))) => format!("{}, {} bytes", path.display(), grouped(bytes.len() as u64)),
+            (Region::Boot, None) => "erased (no --boot given)".into(),
+            (Region::Slot(Slot::A), _) => {
+                let manifest = &inspection.manifest;
+                let size = count(manifest.image_size.into(), "byte", "bytes");
+                format!(
+                    "image {}, {size}, security counter {}, and trailer",
+                    manifest.version, manifest.security_counter
+                )
+            }
+            _ => "erased".into(),
+        };
+        // Both ends lie in the address space: `hex::check_base` saw to it. 64 bits for the end of all.
+        let [from, to] = [range.start, range.end].map(|at| format!("{:#010x}", u64::from(base) + u64::from(at)));
+        table.row([&region.name(), &from, &to, &grouped(range.len() as u64), &content]);
+    }
+    table
+}
+
+/// Who signed, of those that the device trusts.
+fn trust(inspection: &Inspection<'_>, keys: &KeySet<'_>) -> Table {
+    let mut table = Table::default();
+    for entry in &inspection.signatures {
+        if keys.keys().iter().any(|key| keys::id(key) == entry.key) {
+            table.row([&"signed by", &keys::label(&entry.key)]);
+        }
+    }
+    table.row([&"threshold", &keys.threshold()]);
+    table.row([&"manifest digest", &inspection.manifest_digest]);
+    table
+}

@@ -1,0 +1,142 @@
+//! `lockgate verify`: is this package the vendor's? A device's own code answers.
+
+use std::path::{Path, PathBuf};
+
+use lockgate::pack::{self, Inspection};
+use lockgate::wire::ES256;
+use lockgate::{KeyId, KeySet, Slot, Verified};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::keys::JsonKey;
+use crate::style::{count, grouped};
+use crate::table::Table;
+use crate::{device, files, keys, print};
+
+/// Verify a package as a device does that trusts these keys
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  lockgate verify firmware.lgu --key release.pub.pem
+  lockgate verify firmware.lgu --key a.pub.pem --key b.pub.pem --threshold 2
+
+The updater that runs on devices installs the package into a flash in memory:
+signatures, every block, the whole image. Vendor, class and component are
+taken from the package, so see whether they are yours.
+Exit code 1 if the package is refused.")]
+pub(crate) struct Args {
+    /// The package
+    package: PathBuf,
+    /// A key the device trusts (public, or the public half of a private one); may be given several times
+    #[arg(short, long, value_name = "PUB.pem", required = true)]
+    key: Vec<PathBuf>,
+    /// How many of the keys must have signed [default: 1]
+    #[arg(long, value_name = "N")]
+    threshold: Option<u8>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let keys = keys::key_set(&args.key, args.threshold)?;
+    let package = files::read(&args.package)?;
+    match verify(&args.package, &package, keys) {
+        Ok((inspection, verified)) => {
+            let signatures = Signatures::new(&inspection, &keys);
+            match args.json {
+                true => print::json(&signatures.json(&inspection, &verified)),
+                false => {
+                    print::text_only(format_args!("{}: verified\n\n", args.package.display()))?;
+                    print::text_only(signatures.table(&inspection, &verified))
+                }
+            }
+        }
+        Err(failure) => {
+            if let (true, Failure::Refused(reason)) = (args.json, &failure) {
+                print::json(&json!({ "verified": false, "reason": reason }))?;
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Installs the package on a throw-away device of the package's own vendor, class and component.
+fn verify<'p>(path: &Path, package: &'p [u8], keys: KeySet<'_>) -> Result<(Inspection<'p>, Verified), Failure> {
+    let inspection = pack::inspect(package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+    // Before memory is taken for an image size that nobody has vouched for.
+    inspection.verify(&keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+    let layout = device::layout_for(inspection.manifest.image_size);
+    // Wherever the image runs, there this device runs it.
+    let address = inspection.manifest.load_address.unwrap_or_default();
+    let (_, verified) = device::install(path, package, &inspection, layout, keys, Slot::B, [address; 2])?;
+    Ok((inspection, verified))
+}
+
+/// Who signed, as the device saw it.
+struct Signatures {
+    threshold: u8,
+    /// Entries under trusted keys. The device refuses the package unless each of them verifies.
+    verified: Vec<KeyId>,
+    /// Entries that it passed over.
+    ignored: Vec<KeyId>,
+}
+
+impl Signatures {
+    fn new(inspection: &Inspection<'_>, keys: &KeySet<'_>) -> Self {
+        let trusted: Vec<KeyId> = keys.keys().iter().map(keys::id).collect();
+        let (verified, ignored): (Vec<_>, Vec<_>) =
+            inspection.signatures.iter().partition(|entry| entry.algorithm == ES256 && trusted.contains(&entry.key));
+        let ids = |entries: Vec<&lockgate::wire::EntryHeader>| entries.iter().map(|entry| entry.key).collect();
+        Self { threshold: keys.threshold(), verified: ids(verified), ignored: ids(ignored) }
+    }
+
+    fn json(&self, inspection: &Inspection<'_>, verified: &Verified) -> serde_json::Value {
+        let manifest = &inspection.manifest;
+        let list = |ids: &[KeyId]| ids.iter().copied().map(JsonKey::from).collect::<Vec<_>>();
+        json!({
+            "verified": true,
+            "vendor": manifest.vendor.to_string(),
+            "class": manifest.class.to_string(),
+            "component": manifest.component,
+            "version": verified.version().to_string(),
+            "security_counter": verified.security_counter(),
+            "load_address": manifest.load_address,
+            "threshold": self.threshold,
+            "keys": list(&self.verified),
+            "ignored_keys": list(&self.ignored),
+            "blocks": manifest.blocks(),
+            "image_size": verified.image_size(),
+            "image_digest": verified.image_digest().to_string(),
+            "manifest_digest": verified.manifest_digest().to_string(),
+            "bench": self.verified.iter().any(pack::is_bench),
+        })
+    }
+
+    fn table(&self, inspection: &Inspection<'_>, verified: &Verified) -> Table {
+        let manifest = &inspection.manifest;
+        let mut table = Table::default();
+        let mut row = |name: &str, value: &dyn std::fmt::Display| _ = table.row([&name, value]);
+        row("signatures", &format_args!("{} verified, {} needed", self.verified.len(), self.threshold));
+        for id in &self.verified {
+            row("  signed by", &keys::label(id));
+        }
+        for id in &self.ignored {
+            row("  passed over", &format_args!("{}: not among the trusted keys", keys::label(id)));
+        }
+        for number in device::private_elements(inspection) {
+            let name = format!("element {number:#06x}");
+            row(&name, &"the vendor's own and critical: devices that do not know it refuse the package");
+        }
+        row("blocks", &format_args!("{}, each checked before it was written", grouped(manifest.blocks().into())));
+        row("image", &count(verified.image_size().into(), "byte", "bytes"));
+        row("image digest", &verified.image_digest());
+        row("manifest digest", &verified.manifest_digest());
+        row("version", &verified.version());
+        row("security counter", &verified.security_counter());
+        row("vendor", &manifest.vendor);
+        row("class", &manifest.class);
+        row("component", &manifest.component);
+        table
+    }
+}

@@ -1,0 +1,187 @@
+//! `lockgate demo`: the whole story on one machine, for a person who sees the project for the first time.
+//!
+//! Everything is done with what the other commands use, and every number is measured.
+
+mod attacks;
+mod stage;
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use lockgate::pack::{Package, SigningKey, Update};
+use lockgate::{Running, Uuid, Version};
+
+use crate::failure::Failure;
+use crate::install::{line, Event, Report};
+use crate::keys;
+use crate::map::Picture;
+use crate::print;
+use crate::slots::{self, kib};
+use crate::style::{self, count, Style, Tone};
+use attacks::Attack;
+use stage::Stage;
+
+/// A real firmware for a Cortex-M4.
+const FIRMWARE: &[u8] = include_bytes!("../../assets/cortex-m4.bin");
+const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
+const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
+/// What the device's block buffer has, and what blocks are cut to.
+const BLOCK: u32 = 1024;
+/// Long enough to be watched.
+const BAR_TIME: Duration = Duration::from_millis(1500);
+
+/// Tells the story; files stay in `directory` if one is given.
+pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<(), Failure> {
+    let style = Style::stdout();
+    let image = image.unwrap_or_else(|| FIRMWARE.to_vec());
+    let temporary = match directory {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|error| Failure::Io(format!("no temporary directory: {error}")))?),
+    };
+    let home: PathBuf = match (directory, &temporary) {
+        (Some(directory), _) => directory.into(),
+        (None, Some(temporary)) => temporary.path().into(),
+        (None, None) => PathBuf::from("."),
+    };
+    intro(style)?;
+
+    heading(style, 1, "The vendor makes a key and signs a firmware image")?;
+    let key = SigningKey::generate_bench();
+    let first = package(&image, Version::new(1, 4, 0, 0), &key)?;
+    let stage = Stage::new(&home, key, first)?;
+    say(style, "key", &keys::label(&stage.key_id()));
+    say(style, "package", &describe(&stage.first));
+
+    heading(style, 2, "A server hands it out, over HTTPS")?;
+    say(style, "server", &format!("{}/ under a CA that was made for this run", stage.url()));
+    say(style, "client", "trusts this CA and no other");
+    stage.check_tls(style)?;
+
+    heading(style, 3, "A device, fresh from the factory, installs it as it arrives")?;
+    let board = &stage.board;
+    say(
+        style,
+        "device",
+        &format!("ESP8266, a block buffer of {}, {} of flash, all erased", kib(BLOCK), kib(board.capacity())),
+    );
+    let flash = install(&stage)?;
+    print::line("")?;
+    let picture = Picture::new(board, &flash, Some(&stage.keys)).terminal(style, style::width() - 3);
+    print::text_only(indented(&picture))?;
+
+    heading(style, 4, "Version 1.5.0 is next, and somebody is in between")?;
+    let running = slots::running(&slots::look(&flash, board.layout(), Some(&stage.keys)), board.layout().strategy())
+        .ok_or_else(|| Failure::Refused("the device does not run what it installed".into()))?;
+    say(
+        style,
+        "running",
+        &format!("slot {}, version {}, security counter {}", running.slot, running.version, running.security_counter),
+    );
+    let outcomes = attack(&stage, &flash, running, &image, style)?;
+    let after = outcomes.iter().find_map(|outcome| outcome.flash.as_deref()).unwrap_or(&flash);
+    stage.keep(directory, after)?;
+    attacks::verdict(&outcomes, style)?;
+    if let Some(directory) = directory {
+        let path = directory.display();
+        print::line(format_args!(
+            "\nThe files are in {path}. Look on:\n  lockgate map {path}/flash.bin --geometry esp8266 --key {path}/vendor.pub.pem"
+        ))?;
+    }
+    Ok(())
+}
+
+fn intro(style: Style) -> Result<(), Failure> {
+    print::line(style.paint(Tone::Strong, "lockgate: firmware updates that are verified before they are written"))?;
+    print::line(
+        "\nA device downloads its firmware over a network that nobody vouches for, and has no room to keep it until\n\
+         it is checked. So each block is proven to be the vendor's the moment it is complete, and written then.",
+    )
+}
+
+fn heading(style: Style, number: u32, text: &str) -> Result<(), Failure> {
+    print::line(format_args!("\n{}", style.paint(Tone::Strong, format_args!("{number}  {text}"))))
+}
+
+fn say(style: Style, label: &str, text: &str) {
+    line(style, &format!("   {label}"), text);
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("   {line}\n") }).collect()
+}
+
+/// An update of the demo's device, signed by `key`.
+fn package(image: &[u8], version: Version, key: &SigningKey) -> Result<Package, Failure> {
+    let update = Update::new(VENDOR, CLASS, version, attacks::COUNTER);
+    update.build(image, &mut [&mut key.clone()]).map_err(|error| Failure::refused("--image", error))
+}
+
+fn describe(package: &Package) -> String {
+    let manifest = package.manifest();
+    let payload = u64::from(manifest.image_size);
+    let overhead = (package.bytes().len() as u64 - payload) * 1000 / payload.max(1);
+    format!(
+        "version {}, security counter {}, {} in {} of {}, {}.{} % overhead",
+        manifest.version,
+        manifest.security_counter,
+        kib(manifest.image_size),
+        count(manifest.blocks().into(), "block", "blocks"),
+        kib(manifest.block_size()),
+        overhead / 10,
+        overhead % 10
+    )
+}
+
+/// The first update: nothing is in its way. Gives the flash as it is then.
+fn install(stage: &Stage) -> Result<Vec<u8>, Failure> {
+    let mut flash = stage.fresh();
+    let mut report = Report::new(false).indented("   ");
+    let pause = if std::io::stderr().is_terminal() {
+        BAR_TIME / stage.first.manifest().blocks().max(1)
+    } else {
+        Duration::ZERO
+    };
+    let outcome = stage.session(Running::factory(), &mut flash, stage.keys)?.run(
+        &mut stage.transport("firmware-1.4.0.lgu"),
+        0,
+        |event| {
+            report.tell(&event);
+            if let Event::Progress(_) = event {
+                sleep(pause);
+            }
+        },
+    );
+    report.end();
+    let verified = outcome.map_err(|stopped| Failure::Refused(format!("the good package: {stopped}")))?;
+    let erased = count(flash.journal().borrow().erases, "sector", "sectors");
+    report.say(
+        "verified",
+        &format!(
+            "slot {} holds version {}; {erased} erased, each just before it was filled",
+            verified.slot(),
+            verified.version()
+        ),
+    );
+    Ok(flash.bytes().to_vec())
+}
+
+/// Every attack in turn, each on a device in the same state.
+fn attack(
+    stage: &Stage,
+    flash: &[u8],
+    running: Running,
+    image: &[u8],
+    style: Style,
+) -> Result<Vec<attacks::Outcome>, Failure> {
+    // Another image than the one that runs: the same one, with its version at the end.
+    let mut next = image.to_vec();
+    next.extend(b"version 1.5.0\0\0\0");
+    let mut outcomes = Vec::new();
+    for attack in Attack::all(stage, &next)? {
+        print::line("")?;
+        outcomes.push(attack.run(stage, flash, running, style)?);
+    }
+    Ok(outcomes)
+}

@@ -1,0 +1,91 @@
+//! A throw-away device: the updater that runs on chips, over a flash in memory. So that what the tool calls
+//! verified is what a device calls verified.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use embedded_io::Write;
+use lockgate::geometry::{Geometry, Run};
+use lockgate::manifest::Elements;
+use lockgate::pack::Inspection;
+use lockgate::sim::{self, Flash};
+use lockgate::{Block, Device, Error, KeySet, Layout, Running, Slot, Updater, Verified};
+
+use crate::failure::Failure;
+use crate::progress;
+
+/// A flash in memory that takes writes of any size its geometry allows.
+pub(crate) type Memory = Flash<1, 1>;
+
+const SECTOR: u32 = 4096;
+
+/// Bytes that are handed to the updater at once.
+const PIECE: usize = 1 << 16;
+
+/// Element numbers that belong to the vendor (`docs/format.md`, section 4.1).
+const PRIVATE: RangeInclusive<u16> = 0x7000..=0x7FFF;
+
+/// A layout whose slot B has room for an image of `bytes`, and that no real device has.
+pub(crate) fn layout_for(bytes: u32) -> &'static Layout {
+    let image = (u64::from(bytes) + u64::from(lockgate::wire::TRAILER_SIZE)).div_ceil(u64::from(SECTOR)) as u32;
+    // Two sectors of records and one of slot A in front. At most 2^31 - 1 bytes of image: no sum overflows.
+    let runs: &'static [Run] = vec![Run { count: 3 + image, size: SECTOR }].leak();
+    let geometry: &'static Geometry = Box::leak(Box::new(Geometry::new("memory", runs, 32)));
+    let (records, a) = (2 * SECTOR, 3 * SECTOR);
+    let layout = Layout::new(geometry).records(0..records).slots(records..a, a..geometry.capacity()).check();
+    Box::leak(Box::new(layout))
+}
+
+/// Installs `package`, all of it, into `slot` (slot B with the swap strategy) as a device of `layout` does that
+/// is what the manifest says, knows the vendor's private elements and trusts `keys`. Images in slot A and slot
+/// B run at the addresses `a` and `b`.
+pub(crate) fn install(
+    path: &Path,
+    package: &[u8],
+    inspection: &Inspection<'_>,
+    layout: &Layout,
+    keys: KeySet<'_>,
+    slot: Slot,
+    [a, b]: [u32; 2],
+) -> Result<(Memory, Verified), Failure> {
+    let manifest = inspection.manifest;
+    let private = private_elements(inspection);
+    let device = Device::new(layout, manifest.vendor, manifest.class, keys)
+        .component(manifest.component)
+        .private_elements(&private)
+        .load_addresses(a, b);
+    let running = Running { slot: slot.other(), ..Running::factory() };
+    let mut block = Box::new(Block::<65_536>::new());
+    let mut updater = Updater::new(&device, running, Memory::sized(layout.geometry()), &mut *block);
+    let bar = progress::bar("verifying", package.len() as u64);
+    // Piece by piece: `install` would stop at the package's last byte and leave the bytes behind it unseen.
+    let mut feed = || {
+        for piece in package.chunks(PIECE) {
+            updater.write_all(piece)?;
+            bar.inc(piece.len() as u64);
+        }
+        updater.finish()
+    };
+    let outcome = feed();
+    bar.finish_and_clear();
+    let verified = outcome.map_err(|error| refusal(path, package.len(), error))?;
+    Ok((updater.release(), verified))
+}
+
+fn refusal(path: &Path, length: usize, error: Error<sim::Error>) -> Failure {
+    match error {
+        Error::Truncated { .. } => {
+            Failure::refused(path.display(), format_args!("the package ends at byte {length}, before it is complete"))
+        }
+        error => Failure::refused(path.display(), error),
+    }
+}
+
+/// Numbers of the vendor's own elements that the package asks devices to know.
+pub(crate) fn private_elements(inspection: &Inspection<'_>) -> Vec<u16> {
+    let elements = Elements::new(inspection.body).filter_map(Result::ok);
+    elements
+        .filter(|element| element.critical && PRIVATE.contains(&element.number))
+        .map(|element| element.number)
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! The picture in a terminal: one row a region, a bar as long as the region is large.
+
+use std::fmt::Write;
+
+use super::{size, Cell, Picture, Row};
+use crate::board::Region;
+use crate::slots::SlotState;
+use crate::style::{Style, Tone};
+
+/// Columns in front of the bar: address, name, size.
+const FRONT: usize = 2 + 10 + 2 + 7 + 2 + 9 + 2;
+/// Columns of the note behind it.
+const NOTE: usize = 2 + 27;
+/// A shorter bar says less than the note it has to share a line with.
+const SHORT: usize = 20;
+
+impl Picture<'_> {
+    /// Lines of at most `width` columns.
+    pub(crate) fn terminal(&self, style: Style, width: usize) -> String {
+        let mut text = String::new();
+        let name = style.paint(Tone::Strong, self.board.name());
+        _ = writeln!(text, "{name}  {}", self.chip());
+        _ = writeln!(text, "{}\n", style.paint(Tone::Quiet, self.board.strategy()));
+        let notes = width >= FRONT + SHORT + NOTE;
+        let longest = width.saturating_sub(if notes { FRONT + NOTE } else { FRONT }).max(12) as u64;
+        let largest = self.rows.iter().map(Row::size).max().unwrap_or(1).max(1);
+        for row in &self.rows {
+            let length = (u64::from(row.size()) * longest).div_ceil(u64::from(largest)).clamp(1, longest);
+            let bar = self.bar(row, length as u32, style);
+            let pad = " ".repeat((longest - length) as usize);
+            let name = format!("{:<7}", row.region.name());
+            let name = match row.region {
+                Region::Free => style.paint(Tone::Quiet, name),
+                _ => name,
+            };
+            _ = write!(text, "  {:#010x}  {name}  {:>9}  {bar}", row.range.start, size(row.size()));
+            _ = match notes {
+                true => writeln!(text, "{pad}  {}", style.paint(Tone::Quiet, row.note())),
+                false => writeln!(text),
+            };
+        }
+        text.push('\n');
+        for SlotState { slot, .. } in &self.slots {
+            for (index, line) in self.lines(*slot, width.saturating_sub(11)).iter().enumerate() {
+                let label = if index == 0 { format!("slot {slot}") } else { String::new() };
+                let label = style.paint(Tone::Strong, format_args!("{label:<7}"));
+                let line = if index == 0 { style.paint(self.tone(Region::Slot(*slot)), line) } else { line.clone() };
+                _ = writeln!(text, "  {label}  {line}");
+            }
+        }
+        text.push('\n');
+        text.push_str(&legend(style));
+        text
+    }
+
+    fn bar(&self, row: &Row, length: u32, style: Style) -> String {
+        let cells = self.cells(row, length);
+        let mut bar = String::new();
+        // One change of colour a run, not one a cell.
+        for run in cells.chunk_by(|a, b| a == b) {
+            let Some(&cell) = run.first() else { continue };
+            let (tone, glyph) = glyph(cell, row.region, self.tone(row.region));
+            bar.push_str(&style.paint(tone, glyph.repeat(run.len())));
+        }
+        bar
+    }
+}
+
+fn glyph(cell: Cell, region: Region, tone: Tone) -> (Tone, &'static str) {
+    match (cell, region) {
+        (Cell::Erased, Region::Free) => (Tone::Quiet, "·"),
+        (Cell::Erased, _) => (Tone::Quiet, "░"),
+        (Cell::Written, _) => (tone, "█"),
+        (Cell::Trailer, _) => (Tone::Trailer, "▓"),
+    }
+}
+
+fn legend(style: Style) -> String {
+    let written = match style.colours() {
+        true => {
+            [(Tone::Good, "█", "signed image"), (Tone::Doubt, "█", "not checked"), (Tone::Bad, "█", "does not boot")]
+                .map(|(tone, glyph, text)| format!("{} {text}", style.paint(tone, glyph)))
+                .join("   ")
+        }
+        false => "█ written".into(),
+    };
+    let trailer = style.paint(Tone::Trailer, "▓");
+    let erased = style.paint(Tone::Quiet, "░");
+    format!("  {written}   {trailer} trailer   {erased} erased\n")
+}

@@ -1,0 +1,60 @@
+//! Bytes: digests and texts of them, and the parts that objects are made of.
+
+use lockgate::{Sha2, Sha256};
+
+pub(super) const CRITICAL: u16 = 0x8000;
+pub(super) const ES256: u16 = 1;
+
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha2::new();
+    hash.update(bytes);
+    hash.finish().0
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A number of up to 4 bytes, little-endian.
+pub(super) fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+pub(super) fn uuid(text: &str) -> Vec<u8> {
+    let digits = text.replace('-', "");
+    (0..16).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("a UUID")).collect()
+}
+
+pub(super) fn uuid_text(bytes: &[u8]) -> String {
+    [0..4, 4..6, 6..8, 8..10, 10..16].map(|range| hex(&bytes[range])).join("-")
+}
+
+/// Bytes that look like nothing in particular.
+pub(super) fn noise(len: usize) -> Vec<u8> {
+    (0..len.div_ceil(32)).flat_map(|i| sha256(format!("lockgate noise {i}").as_bytes())).take(len).collect()
+}
+
+/// Prelude and body.
+pub(super) fn object(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = (body.len() as u16).to_le_bytes();
+    [b"\x89LGU\r\n\x1A\n", &[1, kind, 0, 0][..], &length, &[0, 0], body].concat()
+}
+
+pub(super) fn element(kind: u16, value: &[u8]) -> Vec<u8> {
+    [&kind.to_le_bytes()[..], &(value.len() as u16).to_le_bytes(), value].concat()
+}
+
+/// Element 12's value for a base image of so many bytes. Nobody looks at the image.
+pub(super) fn base_image(size: u32) -> Vec<u8> {
+    [&size.to_le_bytes()[..], &sha256(&noise(500))].concat()
+}
+
+pub(super) fn entry(algorithm: u16, id: &[u8; 8], signature: &[u8]) -> Vec<u8> {
+    [&algorithm.to_le_bytes()[..], id, &(signature.len() as u16).to_le_bytes(), signature].concat()
+}
+
+/// A signature section of these entries, in this order.
+pub(super) fn section(entries: &[Vec<u8>]) -> Vec<u8> {
+    let entries = entries.concat();
+    [&(entries.len() as u16).to_le_bytes()[..], &entries].concat()
+}
