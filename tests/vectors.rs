@@ -17,7 +17,7 @@ use lockgate::pack::{inspect, read_public_key, Inspection};
 use lockgate::sim::Flash;
 use lockgate::{
     Block, Decision, Device, Digest, Error, KeySet, Layout, Malformed, Manifest, PublicKey, Refusal, Running, Sha2,
-    Sha256, Slot, Updater, Uuid, Verified, Version,
+    Sha256, Slot, Updater, Verified, Version,
 };
 use make_vectors::json::{self, or_null, quoted, Fields};
 use make_vectors::keys::{CLASS, VENDOR};
@@ -82,8 +82,7 @@ struct Outcome {
 
 /// The device that a vector is for, as far as its `.json` says; else the one of all others.
 fn install(vector: &Vector, bytes: &[u8]) -> Outcome {
-    let mut device =
-        Device::new(&LAYOUT, Uuid::new(VENDOR), Uuid::new(CLASS), keys(vector)).component(vector.component);
+    let mut device = Device::new(&LAYOUT, VENDOR, CLASS, keys(vector)).component(vector.component);
     if let Some(address) = vector.load_address {
         device = device.load_addresses(0, address);
     }

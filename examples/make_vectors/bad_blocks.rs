@@ -46,7 +46,7 @@ fn moved(update: &Update) -> Vec<Vector> {
     let forged = [&[two[0] ^ 1], &two[1..]].concat();
     let link = Block::new(1, &forged[..BLOCK], &forged[BLOCK..]).hash();
     let relinked = [&one[..BLOCK], &link, &forged, three].concat();
-    [
+    let rows = [
         ("block-swap-0-1", "blocks 0 and 1 changed places", update, [two, one, three].concat(), 0),
         ("block-swap-1-2", "blocks 1 and 2 changed places", update, [one, three, two].concat(), 1),
         ("block-swap-0-2", "the first and the last changed places", update, [three, two, one].concat(), 0),
@@ -54,9 +54,8 @@ fn moved(update: &Update) -> Vec<Vector> {
         ("block-twice", "block 0 again", update, [one, one, two, three].concat(), 1),
         ("block-inserted", "a block between 0 and 1", update, [one, &[0x55; LINKED], two, three].concat(), 1),
         ("block-relinked", "a forged block 1, and block 0 linked to it", update, relinked, 0),
-    ]
-    .map(|(name, what, update, payload, index)| Vector::payload(name, what, update, &payload, &wrong(index)))
-    .into()
+    ];
+    rows.map(|(name, what, update, payload, index)| Vector::payload(name, what, update, &payload, &wrong(index))).into()
 }
 
 /// Signed, and chained by another rule.
@@ -73,7 +72,7 @@ fn chained(update: &Update) -> Vec<Vector> {
     let first = Block::new(0, &update.image[..BLOCK], &second);
     let renumbered = Update { payload: [&first.hashed[..], &tail].concat(), ..update.set(10, &first.hash()) };
     let alone = Update::chained(&noise(40), BLOCK, |block| block.last[0] = 0);
-    [
+    let rows = [
         ("chain-mark", "LGB2 instead of LGB1", by(|block| block.mark = *b"LGB2"), 0),
         ("chain-index", "blocks numbered from 1", by(|block| block.index += 1), 0),
         ("chain-length", "the data length counts the link", by(|block| block.length = block.hashed.len() as u32), 0),
@@ -85,9 +84,8 @@ fn chained(update: &Update) -> Vec<Vector> {
         ("chain-link", "block 0 links to a block 1 that is numbered 0", renumbered, 1),
         ("first-block-hash", "not the hash of block 0", update.set(10, &[0x11; 32]), 0),
         ("chain-only-block-not-last", "an only block hashed as one that is not the last", alone, 0),
-    ]
-    .map(|(name, what, update, index)| Vector::payload(name, what, &update, &update.payload, &wrong(index)))
-    .into()
+    ];
+    rows.map(|(name, what, update, index)| Vector::payload(name, what, &update, &update.payload, &wrong(index))).into()
 }
 
 /// Every block is right, but not what is made of them.

@@ -26,7 +26,7 @@ fn lengths() -> Vec<Vector> {
     let cut = |bytes: usize| vec![victim.by('a'), unknown(&[0x11])[..bytes].into()];
     let header = "the section ends in an entry's header or in front of its signature";
     let over = [&unknown(&[])[..10], &[0xFF, 0xFF, 0x11]].concat();
-    [
+    let rows = [
         ("section-0", "no entry", update, vec![], SECTION),
         ("section-12", "12 bytes: an entry without a signature", update, vec![unknown(&[])], SECTION),
         ("entry-length-0", "an unknown entry without a signature", update, beside(&unknown(&[])), LENGTH),
@@ -52,9 +52,8 @@ fn lengths() -> Vec<Vector> {
             vec![a[..75].into()],
             LENGTH,
         ),
-    ]
-    .map(|(name, what, update, entries, refusal)| Vector::head(name, what, update.with(&entries), refusal))
-    .into()
+    ];
+    rows.map(|(name, what, update, entries, refusal)| Vector::head(name, what, update.with(&entries), refusal)).into()
 }
 
 /// Entries that are not in order, the same again, or too many.
@@ -72,7 +71,7 @@ fn places() -> Vec<Vector> {
     let many: Vec<_> = (0..32).map(|i| entry(0xFF00, &[i; 8], &[i])).collect();
     let numbers = "algorithms ascending as bytes, not as numbers";
     let of = |entries: &[&Vec<u8>]| entries.iter().copied().cloned().collect();
-    [
+    let rows = [
         ("entry-order-key", "key ids not ascending", reversed.into(), ORDER),
         ("entry-order-algorithm", "algorithms not ascending", of(&[unknown, a]), ORDER),
         ("entry-order-algorithm-bytes", numbers, of(&[a, high, low]), ORDER),
@@ -82,7 +81,9 @@ fn places() -> Vec<Vector> {
         ("entry-twice-untrusted", "an untrusted key id again", strangers.into(), ORDER),
         ("entry-twice-unknown", "an unknown algorithm's key id again", of(&[a, unknown, unknown]), ORDER),
         ("entries-33", "33 entries", [of(&[a]), many].concat(), "Malformed(TooManyEntries)"),
-    ]
-    .map(|(name, what, entries, refusal): (_, _, Vec<_>, _)| Vector::head(name, what, update.with(&entries), refusal))
+    ];
+    rows.map(|(name, what, entries, refusal): (_, _, Vec<_>, _)| {
+        Vector::head(name, what, update.with(&entries), refusal)
+    })
     .into()
 }

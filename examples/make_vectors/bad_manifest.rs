@@ -57,7 +57,7 @@ fn values(victim: &Update) -> Vec<Vector> {
     let delta = |base| victim.set(11, &[2, 0]).set(12, &base_image(base));
     let empty = Update { payload: Vec::new(), ..heatshrink.set(9, &[0; 4]) };
     let (too_large, exponent) = ([0, 0, 0, 0x80], "block size exponent out of range");
-    [
+    let rows = [
         ("component-zero", "component 0 on the wire", victim.set(3, &[0, 0]), 3),
         ("image-size-zero", "image of 0 bytes", heatshrink.set(6, &[0; 4]), 6),
         ("image-size-2-31", "image of 2^31 bytes", heatshrink.set(6, &too_large), 6),
@@ -75,9 +75,8 @@ fn values(victim: &Update) -> Vec<Vector> {
         ("base-image-missing-compressed", "compressed delta without base image", compressed, 12),
         ("base-image-size-zero", "base image of 0 bytes", delta(0), 12),
         ("base-image-size-2-31", "base image of 2^31 bytes", delta(1 << 31), 12),
-    ]
-    .map(|(name, what, update, number)| bad(name, what, &update, &fault(number)))
-    .into()
+    ];
+    rows.map(|(name, what, update, number)| bad(name, what, &update, &fault(number))).into()
 }
 
 /// Elements that are reserved, or critical and unknown.
@@ -101,7 +100,7 @@ fn places(victim: &Update) -> Vec<Vector> {
     let tail = |bytes: &[u8]| Update { tail: bytes.into(), ..victim.clone() };
     let header = "the body ends in an element's header";
     let only_a_byte = Update { tail: vec![0], ..Update::victim() };
-    [
+    let rows = [
         // In front of element 1 it would be read as element 1 that is missing.
         ("element-0-last", "number 0, at the end", tail(&element(0, &[1])), ORDER),
         ("element-0-first", "number 0, at the front", first(0), ORDER),
@@ -114,9 +113,8 @@ fn places(victim: &Update) -> Vec<Vector> {
         ("element-value-cut", "a value runs over the end", tail(&[0x01, 0x70, 3, 0, 1, 2]), LENGTH),
         ("element-value-65535", "a value of 65535 bytes", tail(&[0x01, 0x70, 0xFF, 0xFF, 1]), LENGTH),
         ("element-body-and-a-byte", "one byte behind the last element", only_a_byte, LENGTH),
-    ]
-    .map(|(name, what, update, refusal)| bad(name, what, &update, refusal))
-    .into()
+    ];
+    rows.map(|(name, what, update, refusal)| bad(name, what, &update, refusal)).into()
 }
 
 fn encodings() -> Vec<Vector> {

@@ -21,7 +21,7 @@ pub(super) fn preludes() -> Vec<Vector> {
     let text_mode = [&package[..4], &package[5..]].concat();
     let (reserved, what) = ("Malformed(Reserved)", "a reserved byte is 1");
     let (length, cut) = ("Malformed(BodyLength)", "body of 152 bytes: the last byte of its last element is not there");
-    [
+    let rows = [
         ("prelude-magic-first", "first byte without bit 7", prelude(0, 0x09), "NotAPackage"),
         ("prelude-magic-last", "last byte of the magic", prelude(7, 0x0B), "NotAPackage"),
         ("prelude-magic-text-mode", "CR LF became LF", text_mode, "NotAPackage"),
@@ -37,9 +37,8 @@ pub(super) fn preludes() -> Vec<Vector> {
         ("body-empty", "body of 0 bytes", body(&[]), length),
         ("body-152", cut, body(&update.body()[..152]), length),
         ("body-513", "body of 513 bytes", body(&update.fill(513).body()), length),
-    ]
-    .map(|(name, what, bytes, refusal)| Vector::head(name, what, bytes, refusal))
-    .into()
+    ];
+    rows.map(|(name, what, bytes, refusal)| Vector::head(name, what, bytes, refusal)).into()
 }
 
 pub(super) fn sequences() -> Vec<Vector> {

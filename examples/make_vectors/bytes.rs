@@ -1,4 +1,4 @@
-//! Bytes: digests and texts of them, and the parts that objects are made of.
+//! Bytes: digests, numbers, and the parts that objects are made of.
 
 use lockgate::{Sha2, Sha256};
 
@@ -18,15 +18,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// A number of up to 4 bytes, little-endian.
 pub(super) fn number(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
-}
-
-pub(super) fn uuid(text: &str) -> Vec<u8> {
-    let digits = text.replace('-', "");
-    (0..16).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("a UUID")).collect()
-}
-
-pub(super) fn uuid_text(bytes: &[u8]) -> String {
-    [0..4, 4..6, 6..8, 8..10, 10..16].map(|range| hex(&bytes[range])).join("-")
 }
 
 /// Bytes that look like nothing in particular.

@@ -1,6 +1,8 @@
 //! Packages that keep every rule of the format: those that a device takes, and those that are not for it.
 
-use super::bytes::{base_image, entry, noise, sha256, uuid};
+use lockgate::Uuid;
+
+use super::bytes::{base_image, entry, noise, sha256};
 use super::keys::{low_and_high, Key, UPDATE};
 use super::update::Update;
 use super::vector::{Vector, RUNNING_COUNTER, RUNNING_IMAGE, SLOT_CAPACITY};
@@ -78,7 +80,7 @@ pub(super) fn format_only() -> Vec<Vector> {
     let decoded = small.set(6, &1000u32.to_le_bytes()).set(7, &sha256(&noise(1000)));
     let heatshrink = |window, lookahead| decoded.set(11, &[1, window, lookahead]);
     let delta = |encoding: &[u8], base| decoded.set(11, encoding).set(12, &base_image(base));
-    let other = uuid("ffffffff-3f5b-4a51-9d2c-6a3f5d1e7b80");
+    let other = Uuid::new("ffffffff-3f5b-4a51-9d2c-6a3f5d1e7b80").0;
     let equal = small.set(5, &RUNNING_COUNTER.to_le_bytes());
     let below = small.set(5, &(RUNNING_COUNTER - 1).to_le_bytes()).set(4, &[0xFF; 8]);
     let running = Update::new(RUNNING_IMAGE, 256).set(5, &RUNNING_COUNTER.to_le_bytes());

@@ -1,6 +1,8 @@
 //! What a manifest says, as it stands in the `.json` beside a vector.
 
-use super::bytes::{hex, number, sha256, uuid_text};
+use lockgate::Uuid;
+
+use super::bytes::{hex, number, sha256};
 use super::update::Update;
 
 /// Name and value, the value in JSON.
@@ -41,6 +43,7 @@ pub(crate) fn encoding(name: &str, parameters: Option<[u8; 2]>) -> String {
 /// The fields of a well-formed update with these entries, behind so many key sets.
 pub(super) fn fields(update: &Update, entries: &[Vec<u8>], key_sets: usize) -> Fields {
     let part = |element| update.value(element).unwrap_or_default();
+    let uuid = |element| quoted(Uuid(part(element).try_into().expect("16 bytes")));
     let text = |element| number(part(element)).to_string();
     let (version, build) = part(4).split_at(4);
     let build = if number(build) > 0 { format!("+{}", number(build)) } else { String::new() };
@@ -52,8 +55,8 @@ pub(super) fn fields(update: &Update, entries: &[Vec<u8>], key_sets: usize) -> F
         _ => quoted("raw"),
     };
     vec![
-        ("vendor", quoted(uuid_text(part(1)))),
-        ("class", quoted(uuid_text(part(2)))),
+        ("vendor", uuid(1)),
+        ("class", uuid(2)),
         ("component", text(3)),
         ("version", quoted(format!("{}.{}.{}{build}", version[0], version[1], number(&version[2..])))),
         ("security_counter", text(5)),

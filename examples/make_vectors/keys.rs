@@ -1,12 +1,12 @@
 //! The test keys: private keys that everybody has, what they sign, and a key set that holds one.
 
 use lockgate::pack::{public_key_pem, Signer, SigningKey};
-use lockgate::Digest;
+use lockgate::{Digest, Uuid};
 
-use super::bytes::{element, entry, object, section, sha256, uuid, CRITICAL, ES256};
+use super::bytes::{element, entry, object, section, sha256, CRITICAL, ES256};
 
-pub(crate) const VENDOR: &str = "6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4";
-pub(crate) const CLASS: &str = "0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80";
+pub(crate) const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
+pub(crate) const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 pub(super) const UPDATE: &str = "lockgate update ES256 v1";
 pub(super) const KEY_SET: &str = "lockgate key set ES256 v1";
 /// n, the order of P-256.
@@ -56,7 +56,7 @@ pub(super) fn key_sets(count: usize) -> Vec<u8> {
     let key = [&[3][..], &Key::test('a').0.public_key().0].concat();
     let set = |version: usize| {
         let version = (version as u32).to_le_bytes();
-        let values = [&uuid(VENDOR)[..], &uuid(CLASS), &version, &[1], &[1], &key];
+        let values = [&VENDOR.0[..], &CLASS.0, &version, &[1], &[1], &key];
         let body: Vec<u8> = (1..).zip(values).flat_map(|(number, value)| element(CRITICAL | number, value)).collect();
         sealed(KEY_SET, &object(1, &body))
     };

@@ -1,8 +1,8 @@
 //! Writes the test vectors: `cargo run --example make_vectors --features pack`. They are in the repository,
 //! and `tests/vectors.rs`, which shares this code, says when they differ from what this would write.
 //!
-//! Every byte is made by hand from `docs/format.md`: of the crate it uses SHA-256, P-256 and the reader of
-//! PEM files, nothing that knows the format. A bad vector breaks one rule. Where that rule is about signed
+//! Every byte is made by hand from `docs/format.md`: of the crate it uses SHA-256, P-256, the reader
+//! of PEM files and UUIDs, nothing that knows the format. A bad vector breaks one rule. Where that rule is about signed
 //! bytes, the signature is right.
 //!
 //! `main` → `good`, `bad_*` → `vector` → `json` → `update` → `keys` → `bytes`

@@ -1,6 +1,6 @@
 //! An update in the making: its blocks, its elements wherever they are put, its signers.
 
-use super::bytes::{element, entry, noise, object, section, sha256, uuid, CRITICAL, ES256};
+use super::bytes::{element, entry, noise, object, section, sha256, CRITICAL, ES256};
 use super::keys::{Key, CLASS, UPDATE, VENDOR};
 
 /// Where elements of the vendor's own begin; not critical, one of them fills bodies up to their least length.
@@ -64,8 +64,8 @@ impl Update {
         let (payload, first) = chain(image, block, change);
         let size = (image.len() as u32).to_le_bytes();
         Self { elements: Vec::new(), tail: Vec::new(), image: image.into(), payload }
-            .set(1, &uuid(VENDOR))
-            .set(2, &uuid(CLASS))
+            .set(1, &VENDOR.0)
+            .set(2, &CLASS.0)
             .set(4, &[1, 2, 3, 0, 0, 0, 0, 0])
             .set(5, &7u32.to_le_bytes())
             .set(6, &size)
