@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_steps=(fmt lint test docs targets interop fuzz)
+all_steps=(fmt lint test docs targets interop boards fuzz)
 
 describe() {
     case $1 in
@@ -13,6 +13,7 @@ describe() {
         docs) echo "documentation builds without a warning" ;;
         targets) echo "the library for five microcontroller targets" ;;
         interop) echo "cross-check against independent code (Python, OpenSSL)" ;;
+        boards) echo "the examples' firmware, under emulation (QEMU)" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 10) seconds" ;;
         *) return 1 ;;
     esac
@@ -167,6 +168,11 @@ step_interop() {
     [[ -x $venv/bin/python3 ]] || python3 -m venv "$venv"
     "$venv/bin/python3" -c 'import cryptography' 2>/dev/null || "$venv/bin/python3" -m pip install --quiet cryptography
     PATH="$venv/bin:$PATH" bash tests/interop.sh
+}
+
+step_boards() {
+    cargo build --release -p lockgate-cli
+    LOCKGATE=$PWD/target/release/lockgate examples/cortex-m/run.sh
 }
 
 step_fuzz() {

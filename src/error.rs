@@ -286,7 +286,7 @@ impl fmt::Display for Refusal {
             }
             Self::BadSignature { key } => write!(f, "the signature under trusted key {key} does not verify"),
             Self::TooFewSignatures { valid, needed } => {
-                write!(f, "{valid} valid signatures by trusted keys, {needed} needed")
+                write!(f, "valid signatures by trusted keys: {valid}, needed: {needed}")
             }
             Self::HeadTooLarge { needed, have } => {
                 write!(f, "manifest and signatures need {needed} bytes, the block buffer has {have}")

@@ -149,12 +149,12 @@ fn signatures_taken_away_or_doubled_are_refused() {
     assert!(refused(&desk, &with(&[&section[..76]; 2].concat())).0.contains("not in strictly ascending order"));
     assert!(refused(&desk, &with(&[&section[76..], &section[..76]].concat())).0.contains("ascending"));
     // Only b's is left: a device that trusts a alone has none it can believe.
-    assert!(unsigned(&desk, &with(&section[76..])).contains("0 valid signatures by trusted keys, 1 needed"));
+    assert!(unsigned(&desk, &with(&section[76..])).contains("valid signatures by trusted keys: 0, needed: 1"));
     // One of the two is not enough for a threshold of two, whichever it is.
     for entry in [&section[..76], &section[76..]] {
         desk.write("forged.lgu", &with(entry));
         let both = ["verify", "forged.lgu", "--key", "a.pub.pem", "--key", "b.pub.pem", "--threshold", "2"];
-        assert!(desk.run(&both).bad(1).contains("1 valid signatures by trusted keys, 2 needed"));
+        assert!(desk.run(&both).bad(1).contains("valid signatures by trusted keys: 1, needed: 2"));
     }
 }
 

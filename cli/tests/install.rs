@@ -105,7 +105,7 @@ fn what_is_refused_early_leaves_the_flash_as_it_was() {
     ends(bench.install("good.lgu", &["--component", "2"]), 1, &["component 0", nothing]);
     ends(bench.install("good.lgu", &["--block-buffer", "512"]), 1, &["blocks of 1024 bytes", nothing]);
     let two = ["--key", "stranger.pem", "--threshold", "2"];
-    ends(bench.install("good.lgu", &two), 1, &["1 valid signatures by trusted keys, 2 needed", nothing]);
+    ends(bench.install("good.lgu", &two), 1, &["valid signatures by trusted keys: 1, needed: 2", nothing]);
     let older = ["--running-version", "1.0.1", "--security-counter", "5"];
     ends(bench.install("good.lgu", &older), 1, &["version 1.0.0 is below the running 1.0.1", nothing]);
     assert!(bench.flash().iter().all(|&byte| byte == 0xFF));

@@ -1,7 +1,7 @@
 //! What is wrong behind a right head: a block, the chain, the image, the package's end.
 
-use super::bytes::{noise, sha256};
-use super::update::{chain, Block, Update};
+use super::bytes::{chain, noise, sha256, Block};
+use super::update::Update;
 use super::vector::Vector;
 
 const BLOCK: usize = 256;

@@ -15,75 +15,64 @@ pub(super) fn vectors() -> Vec<Vector> {
 
 /// Entries of a wrong length, or that run over the section's end.
 fn lengths() -> Vec<Vector> {
-    let (update, victim) = (&Update::new(&noise(40), 256), &Update::victim());
+    let (update, victim) = (Update::new(&noise(40), 256), Update::victim());
     let a = update.by('a');
     let unknown = |signature: &[u8]| entry(2, &[0; 8], signature);
-    let beside = |entry: &[u8]| vec![a.clone(), entry.into()];
-    let stranger = |signature: &[u8]| vec![entry(1, &[0; 8], signature), a.clone()];
-    let trusted = |signature: &[u8]| vec![update.entry('a', signature)];
+    let only = |entry: &[u8]| update.with(&[entry.into()]);
+    let beside = |entry: &[u8]| update.with(&[a.clone(), entry.into()]);
+    let stranger = |signature: &[u8]| update.with(&[entry(1, &[0; 8], signature), a.clone()]);
+    let trusted = |signature: &[u8]| update.with(&[update.entry('a', signature)]);
     // With as little behind the section as there can be: a decoder that waits for the rest of the entry finds
     // the package's end.
-    let cut = |bytes: usize| vec![victim.by('a'), unknown(&[0x11])[..bytes].into()];
+    let cut = |bytes: usize| victim.with(&[victim.by('a'), unknown(&[0x11])[..bytes].into()]);
     let header = "the section ends in an entry's header or in front of its signature";
     let over = [&unknown(&[])[..10], &[0xFF, 0xFF, 0x11]].concat();
-    let rows = [
-        ("section-0", "no entry", update, vec![], SECTION),
-        ("section-12", "12 bytes: an entry without a signature", update, vec![unknown(&[])], SECTION),
-        ("entry-length-0", "an unknown entry without a signature", update, beside(&unknown(&[])), LENGTH),
-        ("entry-es256-63", "63 bytes of a trusted signature", update, trusted(&a[12..75]), LENGTH),
-        ("entry-es256-65", "a trusted signature and a byte", update, trusted(&[&a[12..], &[0]].concat()), LENGTH),
-        ("entry-es256-63-untrusted", "63 bytes of an untrusted signature", update, stranger(&[0x11; 63]), LENGTH),
-        ("entry-es256-72-untrusted", "72 bytes of an untrusted signature", update, stranger(&[0x30; 72]), LENGTH),
-        ("section-entry-cut-1", header, victim, cut(1), LENGTH),
-        ("section-entry-cut-11", header, victim, cut(11), LENGTH),
-        ("section-entry-cut-12", header, victim, cut(12), LENGTH),
+    Vector::heads([
+        ("section-0", "no entry", update.with(&[]), SECTION),
+        ("section-12", "12 bytes: an entry without a signature", only(&unknown(&[])), SECTION),
+        ("entry-length-0", "an unknown entry without a signature", beside(&unknown(&[])), LENGTH),
+        ("entry-es256-63", "63 bytes of a trusted signature", trusted(&a[12..75]), LENGTH),
+        ("entry-es256-65", "a trusted signature and a byte", trusted(&[&a[12..], &[0]].concat()), LENGTH),
+        ("entry-es256-63-untrusted", "63 bytes of an untrusted signature", stranger(&[0x11; 63]), LENGTH),
+        ("entry-es256-72-untrusted", "72 bytes of an untrusted signature", stranger(&[0x30; 72]), LENGTH),
+        ("section-entry-cut-1", header, cut(1), LENGTH),
+        ("section-entry-cut-11", header, cut(11), LENGTH),
+        ("section-entry-cut-12", header, cut(12), LENGTH),
         (
             "section-signature-cut",
             "a signature runs over the section's end",
-            update,
             beside(&unknown(&[0x11; 20])[..31]),
             LENGTH,
         ),
-        ("section-signature-65535", "a signature of 65535 bytes", update, beside(&over), LENGTH),
-        (
-            "section-trusted-cut",
-            "the section ends a byte before its trusted entry",
-            update,
-            vec![a[..75].into()],
-            LENGTH,
-        ),
-    ];
-    rows.map(|(name, what, update, entries, refusal)| Vector::head(name, what, update.with(&entries), refusal)).into()
+        ("section-signature-65535", "a signature of 65535 bytes", beside(&over), LENGTH),
+        ("section-trusted-cut", "the section ends a byte before its trusted entry", only(&a[..75]), LENGTH),
+    ])
 }
 
 /// Entries that are not in order, the same again, or too many.
 fn places() -> Vec<Vector> {
     let update = Update::new(&noise(40), 256);
+    let of = |entries: &[&Vec<u8>]| update.with(&entries.iter().copied().cloned().collect::<Vec<_>>());
     let a = &update.by('a');
     let mut reversed = [a.clone(), update.by('b')];
     reversed.sort_by(|one, other| other.cmp(one));
     let unknown = &entry(2, &[0; 8], &[0x11]);
     let [low, high] = &[0x00FF, 0x0100].map(|algorithm| entry(algorithm, &[0; 8], &[1]));
     let [first, last] = &[1u64, 1 << 56].map(|id| entry(2, &id.to_le_bytes(), &[1]));
-    let other_s = low_and_high(a[12..].try_into().expect("64 bytes")).map(|signature| update.entry('a', &signature));
+    let both_s = low_and_high(a[12..].try_into().expect("64 bytes")).map(|signature| update.entry('a', &signature));
     let mut strangers = [a.clone(), update.entry('c', &[1; 64]), update.entry('c', &[2; 64])];
     strangers.sort_by_key(|entry| entry[..10].to_vec());
-    let many: Vec<_> = (0..32).map(|i| entry(0xFF00, &[i; 8], &[i])).collect();
+    let many: Vec<_> = [a.clone()].into_iter().chain((0..32).map(|i| entry(0xFF00, &[i; 8], &[i]))).collect();
     let numbers = "algorithms ascending as bytes, not as numbers";
-    let of = |entries: &[&Vec<u8>]| entries.iter().copied().cloned().collect();
-    let rows = [
-        ("entry-order-key", "key ids not ascending", reversed.into(), ORDER),
+    Vector::heads([
+        ("entry-order-key", "key ids not ascending", update.with(&reversed), ORDER),
         ("entry-order-algorithm", "algorithms not ascending", of(&[unknown, a]), ORDER),
         ("entry-order-algorithm-bytes", numbers, of(&[a, high, low]), ORDER),
         ("entry-order-key-bytes", "key ids ascending from the last byte", of(&[a, first, last]), ORDER),
         ("entry-twice", "a trusted entry again", of(&[a, a]), ORDER),
-        ("entry-twice-other-s", "one key, both its signatures", other_s.into(), ORDER),
-        ("entry-twice-untrusted", "an untrusted key id again", strangers.into(), ORDER),
+        ("entry-twice-other-s", "one key, both its signatures", update.with(&both_s), ORDER),
+        ("entry-twice-untrusted", "an untrusted key id again", update.with(&strangers), ORDER),
         ("entry-twice-unknown", "an unknown algorithm's key id again", of(&[a, unknown, unknown]), ORDER),
-        ("entries-33", "33 entries", [of(&[a]), many].concat(), "Malformed(TooManyEntries)"),
-    ];
-    rows.map(|(name, what, entries, refusal): (_, _, Vec<_>, _)| {
-        Vector::head(name, what, update.with(&entries), refusal)
-    })
-    .into()
+        ("entries-33", "33 entries", update.with(&many), "Malformed(TooManyEntries)"),
+    ])
 }

@@ -21,7 +21,7 @@ pub(super) fn preludes() -> Vec<Vector> {
     let text_mode = [&package[..4], &package[5..]].concat();
     let (reserved, what) = ("Malformed(Reserved)", "a reserved byte is 1");
     let (length, cut) = ("Malformed(BodyLength)", "body of 152 bytes: the last byte of its last element is not there");
-    let rows = [
+    Vector::heads([
         ("prelude-magic-first", "first byte without bit 7", prelude(0, 0x09), "NotAPackage"),
         ("prelude-magic-last", "last byte of the magic", prelude(7, 0x0B), "NotAPackage"),
         ("prelude-magic-text-mode", "CR LF became LF", text_mode, "NotAPackage"),
@@ -37,8 +37,7 @@ pub(super) fn preludes() -> Vec<Vector> {
         ("body-empty", "body of 0 bytes", body(&[]), length),
         ("body-152", cut, body(&update.body()[..152]), length),
         ("body-513", "body of 513 bytes", body(&update.fill(513).body()), length),
-    ];
-    rows.map(|(name, what, bytes, refusal)| Vector::head(name, what, bytes, refusal)).into()
+    ])
 }
 
 pub(super) fn sequences() -> Vec<Vector> {
@@ -54,7 +53,7 @@ pub(super) fn sequences() -> Vec<Vector> {
     let broken = [&set[..], &Update::victim().set(18, &[1]).signed_by("a")].concat();
     let (unknown, what) = ("UnknownElement { number: 18 }", "a critical unknown element behind a key set");
     let (length, section_length) = ("Malformed(BodyLength)", "Malformed(SectionLength)");
-    let heads = [
+    let mut all = Vector::heads([
         ("key-sets-17", "17 key sets", behind(&key_sets(17)), "TooManyKeySets"),
         ("key-set-alone", "no update behind the key set", set.clone(), &alone),
         ("key-set-magic", "a key set's magic", prelude(3, 0), "NotAPackage"),
@@ -67,12 +66,11 @@ pub(super) fn sequences() -> Vec<Vector> {
         ("key-set-section-0", "a key set without signatures", section(&[0, 0]), section_length),
         ("key-set-section-12", "a key set's section of 12 bytes", twelve, section_length),
         ("key-set-then-bad-update", what, broken, unknown),
-    ];
+    ]);
     let tails = [
         ("update-twice", "an update behind the update", [&update.payload, &package[..]].concat()),
         ("key-set-behind", "a key set behind the update", [&update.payload, &set[..]].concat()),
     ];
-    let heads = heads.map(|(name, what, bytes, refusal)| Vector::head(name, what, bytes, refusal));
-    let tails = tails.map(|(name, what, payload)| Vector::payload(name, what, &update, &payload, "Trailing"));
-    heads.into_iter().chain(tails).collect()
+    all.extend(tails.map(|(name, what, payload)| Vector::payload(name, what, &update, &payload, "Trailing")));
+    all
 }

@@ -1,48 +1,10 @@
-//! An update in the making: its blocks, its elements wherever they are put, its signers.
+//! An update in the making: its elements wherever they are put, and who signs.
 
-use super::bytes::{element, entry, noise, object, section, sha256, CRITICAL, ES256};
+use super::bytes::{chain, element, entry, noise, object, section, sha256, Block, CRITICAL, ES256};
 use super::keys::{Key, CLASS, UPDATE, VENDOR};
 
 /// Where elements of the vendor's own begin; not critical, one of them fills bodies up to their least length.
 pub(super) const PRIVATE: u16 = 0x7000;
-
-/// A block, and what its hash says of it.
-pub(super) struct Block {
-    pub(super) mark: [u8; 4],
-    pub(super) index: u32,
-    pub(super) length: u32,
-    /// Whether it is the last, and three reserved bytes.
-    pub(super) last: [u8; 4],
-    pub(super) link: Vec<u8>,
-    /// Data and link.
-    pub(super) hashed: Vec<u8>,
-}
-
-impl Block {
-    /// As the page has it; `link` is the hash of the next block.
-    pub(super) fn new(index: u32, data: &[u8], link: &[u8]) -> Self {
-        let (last, hashed) = ([u8::from(link.is_empty()), 0, 0, 0], [data, link].concat());
-        Self { mark: *b"LGB1", index, length: data.len() as u32, last, link: link.into(), hashed }
-    }
-
-    pub(super) fn hash(&self) -> [u8; 32] {
-        let numbers = [self.mark, self.index.to_le_bytes(), self.length.to_le_bytes(), self.last].concat();
-        sha256(&[numbers, self.hashed.clone()].concat())
-    }
-}
-
-/// The payload with its links, and the hash of block 0. `change` is done to each block before it is hashed.
-pub(super) fn chain(payload: &[u8], block: usize, change: fn(&mut Block)) -> (Vec<u8>, Vec<u8>) {
-    let (mut parts, mut next) = (Vec::new(), Vec::new());
-    for (index, data) in payload.chunks(block).enumerate().rev() {
-        let mut block = Block::new(index as u32, data, &next);
-        change(&mut block);
-        next = block.hash().into();
-        parts.push([data, &block.link].concat());
-    }
-    parts.reverse();
-    (parts.concat(), next)
-}
 
 #[derive(Clone)]
 pub(super) struct Update {

@@ -56,6 +56,10 @@ impl Vector {
         Self { folder: "bad", name: name.into(), bytes, ..Self::default() }.trusting(1, "a").refused(what, refusal)
     }
 
+    pub(super) fn heads<const N: usize>(rows: [(&str, &'static str, Vec<u8>, &str); N]) -> Vec<Self> {
+        rows.map(|(name, what, bytes, refusal)| Self::head(name, what, bytes, refusal)).into()
+    }
+
     /// One with a right head and a wrong payload.
     pub(super) fn payload(name: &str, what: &'static str, update: &Update, payload: &[u8], refusal: &str) -> Self {
         let package = Update { payload: payload.into(), ..update.clone() }.signed_by("a");
