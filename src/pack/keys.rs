@@ -44,7 +44,7 @@ impl SigningKey {
     }
 
     /// A new bench key: its id begins with [`BENCH_PREFIX`](super::BENCH_PREFIX). Found by trying, about
-    /// 65,536 times: a tenth of a second or so.
+    /// 65,536 times: a few seconds.
     #[must_use]
     pub fn generate_bench() -> Self {
         Self(bench::generate())

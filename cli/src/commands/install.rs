@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lockgate::{Device, KeySet, Running, Slot, Strategy, Uuid, Verified, Version};
+use lockgate::{Device, KeySet, Refusal, Running, Slot, Strategy, Uuid, Verified, Version};
 use serde_json::json;
 
 use super::values;
@@ -115,7 +115,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
                 bytes => Err(Failure::refused(transport.name(), format_args!("{bytes} bytes that no key signed for are in flash: this is a defect of lockgate, please report it"))),
             }
         }
-        Err(stopped) => Err(report_failure(&report, &transport.name(), &args.flash, &stopped, audit)),
+        Err(stopped) => {
+            let hint = hint(&stopped, &board, target);
+            Err(report_failure(&report, &transport.name(), &args.flash, &stopped, audit, &hint))
+        }
     }
 }
 
@@ -195,7 +198,20 @@ fn next(strategy: Strategy, slot: Slot) -> &'static str {
     }
 }
 
-fn report_failure(report: &Report, package: &str, path: &Path, stopped: &Stopped, audit: Audit) -> Failure {
+/// What the package must be made with, where the board knows.
+fn hint(stopped: &Stopped, board: &Board, target: Slot) -> String {
+    let [a, b] = board.load_addresses();
+    let runs_at = if target == Slot::A { a } else { b };
+    match stopped {
+        Stopped::Refused(Refusal::NoLoadAddress | Refusal::LoadAddress { .. }) => {
+            let name = board.name();
+            format!("; slot {target} of {name} runs at {runs_at:#010x}: link for it, and pack with --load-address {runs_at:#010x}")
+        }
+        _ => String::new(),
+    }
+}
+
+fn report_failure(report: &Report, package: &str, path: &Path, stopped: &Stopped, audit: Audit, hint: &str) -> Failure {
     let refused = matches!(stopped, Stopped::Refused(_) | Stopped::Truncated(_));
     report.json(|| {
         json!({
@@ -212,7 +228,9 @@ fn report_failure(report: &Report, package: &str, path: &Path, stopped: &Stopped
         bytes => format!("{bytes} bytes reached flash, {} of them SIGNED FOR BY NOBODY", audit.unauthentic),
     };
     match stopped {
-        Stopped::Refused(_) | Stopped::Truncated(_) => Failure::refused(package, format_args!("{stopped}; {reached}")),
+        Stopped::Refused(_) | Stopped::Truncated(_) => {
+            Failure::refused(package, format_args!("{stopped}; {reached}{hint}"))
+        }
         Stopped::Transport(why) => Failure::Io(format!("{package}: {why}; {reached}")),
         Stopped::Flash(why) => Failure::io(path, format_args!("{why}; {reached}")),
     }
