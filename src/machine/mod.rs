@@ -22,23 +22,22 @@
 //! ([`Updater`](crate::Updater)) are loops around this; write your own if your flash or your executor asks
 //! for it.
 
+mod accept;
 mod chain;
 mod head;
+mod proof;
+mod report;
 mod step;
 mod writer;
 
 use core::marker::PhantomData;
 
 use crate::block::Buffer;
-use crate::device::{Decision, Device, FinalHash, Offer, Running};
+use crate::device::{Device, Offer, Running};
 use crate::digest::{digest, Digest, Sha2, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
-use crate::layout::Slot;
 use crate::message::message;
-use crate::receipt::Verified;
-use crate::status::{Progress, Stage, Status};
-use crate::trust::CheckedSignature;
 use chain::Chain;
 use head::Head;
 pub use step::{Ack, Step};
@@ -153,11 +152,6 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// [`position`](Self::position), or will be passed over up to it.
     pub fn is_ahead(&self) -> bool {
         self.at < self.position
-    }
-
-    /// Bytes of the package still to be fed, held ones counted, once its manifest is accepted.
-    pub fn remaining(&self) -> Option<u32> {
-        self.progress().package.map(|package| package.saturating_sub(self.at))
     }
 
     /// Takes input, at most to the end of a block or to the next step that is not [`Step::Receive`]. Gives
@@ -300,23 +294,6 @@ impl<'a, H: Sha256> Machine<'a, H> {
         self.phase = if chain.is_complete() { Phase::Stored } else { Phase::Block };
     }
 
-    /// Before the first write into a sector: this is where to go on should it fail.
-    fn keep_checkpoint(&mut self, at: u32, from: u32) {
-        let (Phase::Place, Some(chain)) = (&self.phase, &self.chain) else { return };
-        if let Some(offset) = self.writer.sector_edge(self.device.layout, at) {
-            self.checkpoint = Some(Checkpoint { block: chain.place(), consumed: from, offset });
-        }
-    }
-
-    /// A write failed: the head is read again (its trailer shares the slot), then blocks go on at the
-    /// checkpoint.
-    fn rewind(&mut self) {
-        self.writer.resume(0);
-        self.phase = Phase::Head(Head::new());
-        (self.at, self.position, self.filled) = (0, 0, 0);
-        self.interrupted = true;
-    }
-
     /// Answers the step.
     ///
     /// # Errors
@@ -342,192 +319,6 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 Ok(())
             }
         }
-    }
-
-    fn signature(&mut self, outcome: &CheckedSignature) -> Result<(), Stop> {
-        let Phase::Head(head) = &mut self.phase else { return Err(NO_SUCH_STEP) };
-        let data = self.buffer.data();
-        if head.job(data, &self.device.keys).is_none() {
-            return Err(NO_SUCH_STEP);
-        }
-        let judged = head.checked(data, &self.device.keys, outcome).and_then(|()| self.judge());
-        judged.map_err(|refusal| {
-            self.forget();
-            told(refusal.into())
-        })
-    }
-
-    /// Once the manifest is authenticated: parses it, and holds it against the device.
-    fn judge(&mut self) -> Result<(), Refusal> {
-        match &self.phase {
-            Phase::Head(head) if head.is_complete() => {
-                let manifest = self.device.parse(head.manifest(self.buffer.data()))?;
-                self.device.judge(&self.running, &manifest, self.buffer.capacity())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn decision(&mut self, decision: Decision) -> Result<(), Stop> {
-        let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
-        if !head.is_complete() {
-            return Err(NO_SUCH_STEP);
-        }
-        match decision {
-            Decision::Accept => self.accept(),
-            Decision::Defer => {
-                self.forget();
-                Err(Error::Deferred)
-            }
-            Decision::Refuse => {
-                self.forget();
-                Err(told(Refusal::Policy.into()))
-            }
-        }
-    }
-
-    /// The application agreed: from here on the slot changes.
-    fn accept(&mut self) -> Result<(), Stop> {
-        let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
-        let data = self.buffer.data();
-        let manifest = self.device.parse(head.manifest(data))?;
-        let plan = Plan {
-            manifest: digest::<H>(&[head.signed_bytes(data)]),
-            image: manifest.image_digest,
-            image_size: manifest.image_size,
-            payload_size: manifest.payload_size(),
-            version: manifest.version,
-            security_counter: manifest.security_counter,
-        };
-        let trailer = head.size() as u32;
-        let mut chain = Chain::new(&manifest);
-        self.payload = self.position;
-        (self.consumed, self.interrupted) = (0, false);
-        let mut offset = 0;
-        let same = self.plan.is_some_and(|before| before.manifest == plan.manifest);
-        match self.checkpoint.filter(|_| same) {
-            Some(checkpoint) => {
-                chain.resume(checkpoint.block);
-                self.consumed = checkpoint.consumed;
-                self.interrupted = true;
-                offset = checkpoint.offset;
-            }
-            None => self.checkpoint = None,
-        }
-        message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
-        self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
-        self.writer.resume(offset);
-        self.writer.begin_trailer(trailer);
-        (self.plan, self.chain, self.phase) = (Some(plan), Some(chain), Phase::Trailer);
-        Ok(())
-    }
-
-    fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        let got = bytes.len() as u32;
-        if let Operation::Read { at, from, len, done } = self.writer.under_way() {
-            if got == 0 || got > len.saturating_sub(done) {
-                return Err(NO_SUCH_STEP);
-            }
-            if bytes != self.buffer.bytes(from.saturating_add(done), got)? {
-                self.rewind();
-                return Err(Error::Mismatch { address: at.saturating_add(done) });
-            }
-            self.writer.compared(got);
-            return Ok(());
-        }
-        let (Phase::Hash(hash, done), Some(plan)) = (&mut self.phase, self.plan) else { return Err(NO_SUCH_STEP) };
-        if got == 0 {
-            return Err(NO_SUCH_STEP);
-        }
-        let image = plan.image_size.saturating_sub(*done).min(got);
-        hash.update(bytes.get(..image as usize).unwrap_or_default());
-        *done = done.saturating_add(image);
-        if *done >= plan.image_size {
-            self.compare_image(&plan)?;
-        }
-        Ok(())
-    }
-
-    /// All of the image is hashed: it is the signed one, or the slot is void.
-    fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
-        if let Phase::Hash(hash, _) = core::mem::replace(&mut self.phase, Phase::Complete) {
-            if hash.finish() != plan.image {
-                self.rewind();
-                self.checkpoint = None;
-                return Err(told(Refusal::ImageDigest.into()));
-            }
-        }
-        Ok(())
-    }
-
-    /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Truncated`] if it is not.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        match self.phase {
-            Phase::Stored => {
-                let hash = self.interrupted || self.device.final_hash == FinalHash::Always;
-                self.phase = if hash { Phase::Hash(H::new(), 0) } else { Phase::Complete };
-                Ok(())
-            }
-            Phase::Hash(..) | Phase::Complete => Ok(()),
-            _ => {
-                let position = self.position;
-                self.forget();
-                Err(Error::Truncated { position })
-            }
-        }
-    }
-
-    /// The receipt, once, after [`Step::Complete`]. The machine then waits for another package.
-    pub fn receipt(&mut self) -> Option<Verified> {
-        let plan = self.plan.filter(|_| matches!(self.phase, Phase::Complete))?;
-        self.phase = Phase::Head(Head::new());
-        (self.plan, self.chain, self.checkpoint) = (None, None, None);
-        (self.at, self.position) = (0, 0);
-        message!(info, "image {} verified in slot {}", plan.version, self.target());
-        Some(Verified::new(
-            self.target(),
-            plan.manifest,
-            plan.image,
-            plan.image_size,
-            plan.version,
-            plan.security_counter,
-        ))
-    }
-
-    /// The slot that is written.
-    pub fn target(&self) -> Slot {
-        self.device.layout.target(self.running.slot)
-    }
-
-    /// How far the update is.
-    pub fn progress(&self) -> Progress {
-        let known = self.plan.filter(|_| !matches!(self.phase, Phase::Head(_)));
-        Progress {
-            received: self.position,
-            package: known.map(|plan| self.payload.saturating_add(plan.payload_size)),
-            written: match (&self.chain, known) {
-                (Some(chain), Some(plan)) => chain.offset().saturating_add(self.consumed).min(plan.image_size),
-                _ => 0,
-            },
-            image: known.map(|plan| plan.image_size),
-        }
-    }
-
-    /// What the device could report to a server.
-    pub fn status(&self) -> Status {
-        let stage = match &self.phase {
-            Phase::Head(head) if head.is_complete() => Stage::Offered,
-            Phase::Head(_) => Stage::Waiting,
-            Phase::Trailer | Phase::Block | Phase::Place => Stage::Receiving,
-            Phase::Stored | Phase::Hash(..) => Stage::Stored,
-            Phase::Complete => Stage::Verified,
-        };
-        let incoming = self.plan.filter(|_| !matches!(self.phase, Phase::Head(_))).map(|plan| plan.version);
-        Status { running: self.running, target: self.target(), stage, incoming, progress: self.progress() }
     }
 }
 

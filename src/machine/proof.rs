@@ -1,0 +1,90 @@
+//! That the flash holds what was signed: the read-back of each write, the hash of the whole image, and the receipt.
+
+use core::mem::replace;
+
+use super::head::Head;
+use super::writer::Operation;
+use super::{told, Machine, Phase, Plan, NO_SUCH_STEP};
+use crate::device::FinalHash;
+use crate::digest::Sha256;
+use crate::error::{Error, Refusal, Stop};
+use crate::message::message;
+use crate::receipt::Verified;
+
+impl<H: Sha256> Machine<'_, H> {
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        let got = bytes.len() as u32;
+        if let Operation::Read { at, from, len, done } = self.writer.under_way() {
+            if got == 0 || got > len.saturating_sub(done) {
+                return Err(NO_SUCH_STEP);
+            }
+            if bytes != self.buffer.bytes(from.saturating_add(done), got)? {
+                self.rewind();
+                return Err(Error::Mismatch { address: at.saturating_add(done) });
+            }
+            self.writer.compared(got);
+            return Ok(());
+        }
+        let (Phase::Hash(hash, done), Some(plan)) = (&mut self.phase, self.plan) else { return Err(NO_SUCH_STEP) };
+        if got == 0 {
+            return Err(NO_SUCH_STEP);
+        }
+        let image = plan.image_size.saturating_sub(*done).min(got);
+        hash.update(bytes.get(..image as usize).unwrap_or_default());
+        *done = done.saturating_add(image);
+        if *done >= plan.image_size {
+            self.compare_image(&plan)?;
+        }
+        Ok(())
+    }
+
+    /// All of the image is hashed: it is the signed one, or the slot is void.
+    fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
+        if let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Complete) {
+            if hash.finish() != plan.image {
+                self.rewind();
+                self.checkpoint = None;
+                return Err(told(Refusal::ImageDigest.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Truncated`] if it is not.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        match self.phase {
+            Phase::Stored => {
+                let hash = self.interrupted || self.device.final_hash == FinalHash::Always;
+                self.phase = if hash { Phase::Hash(H::new(), 0) } else { Phase::Complete };
+                Ok(())
+            }
+            Phase::Hash(..) | Phase::Complete => Ok(()),
+            _ => {
+                let position = self.position;
+                self.forget();
+                Err(Error::Truncated { position })
+            }
+        }
+    }
+
+    /// The receipt, once, after [`Step::Complete`]. The machine then waits for another package.
+    pub fn receipt(&mut self) -> Option<Verified> {
+        let plan = self.plan.filter(|_| matches!(self.phase, Phase::Complete))?;
+        self.phase = Phase::Head(Head::new());
+        (self.plan, self.chain, self.checkpoint) = (None, None, None);
+        (self.at, self.position) = (0, 0);
+        message!(info, "image {} verified in slot {}", plan.version, self.target());
+        Some(Verified::new(
+            self.target(),
+            plan.manifest,
+            plan.image,
+            plan.image_size,
+            plan.version,
+            plan.security_counter,
+        ))
+    }
+}
