@@ -1,7 +1,8 @@
 //! The async driver: the same names over `embedded-io-async` and `embedded-storage-async`. Its twin is
 //! `blocking.rs`.
 //!
-//! Dropping a future while it waits for the transport loses nothing. One dropped in the middle of a flash
+//! Dropping a `write` future while it waits loses nothing; after dropping `install`, call `disconnected` unless the same
+//! connection goes on. One dropped in the middle of a flash
 //! write makes the next call say [`Error::Interrupted`]; the sector is then erased and filled again from
 //! [`position`](Updater::position).
 
@@ -122,7 +123,11 @@ where
     ) -> Result<Verified, Error<F::Error, R::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
         loop {
-            let wanted = self.machine.remaining().map_or(CHUNK, |bytes| CHUNK.min(bytes as usize));
+            // A reader may answer an empty buffer with an error.
+            let wanted = CHUNK.min(self.machine.wanted() as usize);
+            if wanted == 0 {
+                return self.finish().await.map_err(Error::reading);
+            }
             let read = match reader.read(chunk.0.get_mut(..wanted).unwrap_or_default()).await {
                 Ok(read) => read,
                 Err(error) => {
@@ -144,14 +149,15 @@ where
     /// Does what the machine asks for until it wants input.
     async fn run(&mut self) -> Result<(), Error<F::Error>> {
         loop {
+            let end = self.machine.end() as usize;
             let outcome = match self.machine.step().map_err(Stop::widen)? {
                 Step::Receive | Step::Stored | Step::Complete => return Ok(()),
                 Step::Verify(job) => {
                     others_first().await;
                     Ok(Ack::Signature(job.check(&mut self.verifier)))
                 }
+                Step::Offer(_) if end > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
                 Step::Offer(offer) => Ok(Ack::Decision((self.policy)(&offer))),
-                Step::Erase { to, .. } if to as usize > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
                 Step::Erase { from, to } => self.flash.erase(from, to).await.map(|()| Ack::Done),
                 Step::Write { at, bytes } => self.flash.write(at, bytes).await.map(|()| Ack::Done),
                 Step::Read { at, len } => {

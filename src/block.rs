@@ -6,8 +6,8 @@ use crate::error::Stop;
 /// controllers like their sources.
 ///
 /// Put it in a `static` (with the `static_cell` crate) rather than on the stack. A package's manifest and
-/// kept signatures must fit as well: 16 + manifest + 2 + 76 for each trusted key that signed; `lockgate
-/// inspect` prints the sum.
+/// kept signatures must fit as well: 16 + manifest + 2 + 76 for each trusted key that signed, + 12 if
+/// others signed too; `lockgate inspect` prints an upper bound.
 #[derive(Debug)]
 #[repr(C, align(4))]
 pub struct Block<const N: usize> {

@@ -4,7 +4,7 @@
 use crate::digest::Digest;
 use crate::error::{Malformed, Refusal};
 use crate::id::{Uuid, Version};
-use crate::layout::{Layout, Slot};
+use crate::layout::{Layout, Slot, Strategy};
 use crate::manifest::{Element, Elements, Encoding, Manifest};
 use crate::trust::KeySet;
 
@@ -128,12 +128,14 @@ impl<'d> Device<'d> {
         if manifest.encoding != Encoding::Raw {
             return Err(Refusal::Encoding);
         }
+        // With the swap strategy the image runs in slot A, wherever it arrives.
+        let swap = self.layout.strategy() == Strategy::Swap;
         match (manifest.load_address, self.load_addresses) {
-            (Some(package), Some([a, b])) if package != if slot == Slot::A { a } else { b } => {
+            (Some(package), Some([a, b])) if package != if swap || slot == Slot::A { a } else { b } => {
                 Err(Refusal::LoadAddress { package })
             }
             (Some(package), None) => Err(Refusal::LoadAddress { package }),
-            (None, Some([a, b])) if a != b => Err(Refusal::NoLoadAddress),
+            (None, Some([a, b])) if a != b && !swap => Err(Refusal::NoLoadAddress),
             _ => Ok(()),
         }
     }

@@ -124,7 +124,8 @@ pub enum Refusal {
         /// The block's number.
         index: u32,
     },
-    /// Bytes follow the last block.
+    /// Bytes follow the last block. They are not looked at; the image in front of them is in the slot, and `finish` gives
+    /// its receipt to a caller who does not mind.
     Trailing,
     /// The slot holds the whole payload, but not the image that was signed for. The slot is void.
     ImageDigest,
@@ -185,7 +186,7 @@ pub enum Error<F = Infallible, T = Infallible> {
     Deferred,
     /// The package is not complete. What is authenticated is kept.
     Truncated {
-        /// Offset of the first byte that is missing.
+        /// Where it ended. Go on from `position()`.
         position: u32,
     },
     /// A flash operation failed. If it was a write, its sector will be erased again.
@@ -210,7 +211,8 @@ pub enum Error<F = Infallible, T = Infallible> {
 pub enum ErrorKind {
     /// Go on from `position()`, now or later: the same package can still succeed.
     Retry,
-    /// This package will not do on this device.
+    /// This package, as it arrived, will not do on this device. Where the refusal comes before the signatures are through
+    /// it may have been damaged on its way: fetch it anew, a limited number of times.
     Refused,
     /// The flash fails: a retry erases the sector again, and may meet the same fault.
     Flash,
@@ -227,6 +229,7 @@ impl<F, T> Error<F, T> {
             | Self::Truncated { .. }
             | Self::Interrupted
             | Self::Transport(_) => ErrorKind::Retry,
+            Self::Refused(Refusal::ImageDigest) => ErrorKind::Flash,
             Self::Refused(_) => ErrorKind::Refused,
             Self::Flash(_) | Self::Mismatch { .. } => ErrorKind::Flash,
             Self::Misuse(_) => ErrorKind::Bug,

@@ -170,7 +170,15 @@ impl Layout {
     }
 
     const fn uniform(&self, (start, end): (u32, u32)) -> bool {
-        self.sector_size(start) == self.sector_size(end - 1)
+        let size = self.sector_size(start);
+        let mut address = start;
+        while address < end {
+            if self.sector_size(address) != size {
+                return false;
+            }
+            address += size;
+        }
+        true
     }
 
     const fn sector_size(&self, address: u32) -> u32 {

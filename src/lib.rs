@@ -29,7 +29,7 @@ mod id;
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
 // evaluated while the program compiles
 pub mod layout;
-mod machine;
+pub mod machine;
 pub mod manifest;
 mod message;
 #[cfg(feature = "pack")]

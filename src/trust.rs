@@ -136,23 +136,30 @@ pub trait Verify {
 #[derive(Debug)]
 pub struct SignatureJob<'m> {
     pub(crate) key: &'m PublicKey,
+    pub(crate) id: &'m KeyId,
     pub(crate) digest: &'m Digest,
     pub(crate) signature: &'m [u8; 64],
-    pub(crate) number: u8,
 }
 
 impl SignatureJob<'_> {
     /// Checks it: the only way to make a [`CheckedSignature`].
     pub fn check(self, verifier: &mut impl Verify) -> CheckedSignature {
         let valid = verifier.verify(self.key, self.digest, self.signature);
-        CheckedSignature { digest: *self.digest, number: self.number, valid }
+        CheckedSignature { key: *self.id, digest: *self.digest, signature: *self.signature, valid }
     }
 }
 
-/// Proof that a [`SignatureJob`] was checked, and its outcome. It counts for that job's key and update only.
+/// Proof that a [`SignatureJob`] was checked, and its outcome. It counts for that very signature only.
 #[derive(Debug)]
 pub struct CheckedSignature {
-    pub(crate) digest: Digest,
-    pub(crate) number: u8,
+    key: KeyId,
+    digest: Digest,
+    signature: [u8; 64],
     pub(crate) valid: bool,
+}
+
+impl CheckedSignature {
+    pub(crate) fn is_for(&self, job: &SignatureJob<'_>) -> bool {
+        self.key == *job.id && self.digest == *job.digest && self.signature == *job.signature
+    }
 }

@@ -110,8 +110,14 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.machine.stream_at(offset)
     }
 
+    /// Starts over with the first byte of a package: of the same one, which then goes on where its slot is filled, or of
+    /// another. For when the server has a newer one, or the same block is refused again and again.
+    pub fn restart(&mut self) {
+        self.machine.restart();
+    }
+
     /// Says that the transport was lost: what is not authenticated yet, at most a head or a block, is forgotten and will
-    /// be wanted again. `install` does this by itself.
+    /// be wanted again. `install` does this by itself when its reader fails; after dropping its future, do it yourself.
     pub fn disconnected(&mut self) {
         self.machine.disconnected();
     }
@@ -129,6 +135,7 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
     /// The flash, to share it with the rest of the program between calls. Whoever writes to the target slot meanwhile
     /// spoils the update; the final hash will say so.
     pub fn flash(&mut self) -> &mut F {
+        self.machine.distrust();
         &mut self.flash
     }
 

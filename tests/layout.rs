@@ -47,6 +47,17 @@ refused! {
 }
 
 #[test]
+#[should_panic(expected = "equal sectors")]
+fn a_swap_over_a_run_of_other_sectors_in_the_middle() {
+    const CHIP: Geometry = Geometry::new(
+        "hump",
+        &[Run { count: 4, size: 1024 }, Run { count: 1, size: 4096 }, Run { count: 20, size: 1024 }],
+        4,
+    );
+    let _ = Layout::new(&CHIP).records(0..2048).slots(2048..0x2800, 0x2800..0x4800).swap(0x4800..0x4C00).check();
+}
+
+#[test]
 fn sectors_are_found_across_runs() {
     assert_eq!(CHIP.sector(0), Some(Sector { start: 0, size: 1024 }));
     assert_eq!(CHIP.sector(4095), Some(Sector { start: 3072, size: 1024 }));

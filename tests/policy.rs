@@ -5,11 +5,13 @@ mod common;
 
 use common::{leak, noise, trust, update, Bench, CLASS, OTHER, SMALL_LAYOUT, VENDOR};
 use embedded_io::Write;
+use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::CRITICAL;
 use lockgate::pack::{Package, Signer, SigningKey, Update};
 use lockgate::sim::Flash;
 use lockgate::{
-    Ack, Block, Decision, Device, Error, ErrorKind, Machine, Refusal, Running, Sha2, Slot, Step, Updater, Version, P256,
+    Ack, Block, Decision, Device, Error, ErrorKind, Layout, Machine, Refusal, Running, Sha2, Slot, Step, Updater,
+    Version, P256,
 };
 
 type Outcome = Result<(), Error<lockgate::sim::Error>>;
@@ -152,6 +154,51 @@ fn a_strangers_entry_at_the_very_end_does_not_spare_the_manifest_its_judgement()
     let package = foreign.build(&noise(100, 1), &mut [&mut bench.key.clone(), &mut stranger]).unwrap();
     let refusal = Refusal::WrongVendor { package: OTHER, device: VENDOR };
     assert_refused(bench.device, bench.running, package.bytes(), refusal);
+}
+
+#[test]
+fn a_swapped_image_is_judged_by_the_address_of_the_slot_it_will_run_in() {
+    const SWAP: Layout = Layout::new(&common::SMALL)
+        .records(0..2048)
+        .slots(2048..2048 + 28 * 1024, 33 * 1024..61 * 1024)
+        .swap(61 * 1024..63 * 1024)
+        .check();
+    let bench = Bench::new(&SWAP);
+    let device = bench.device.load_addresses(0x1000, 0x2000);
+    let packed = |address| build(&update().load_address(address), &bench.key);
+    assert_eq!(offer(&device, bench.running, packed(0x1000).bytes()).0, Ok(()));
+    assert_refused(&device, bench.running, packed(0x2000).bytes(), Refusal::LoadAddress { package: 0x2000 });
+    let in_b = Running { slot: Slot::B, ..bench.running };
+    let (outcome, erases) = offer(&device, in_b, packed(0x1000).bytes());
+    assert_eq!((outcome.unwrap_err().kind(), erases), (ErrorKind::Bug, 0), "slot B is where it would be written");
+}
+
+#[test]
+fn a_flash_smaller_than_its_layout_is_found_before_the_first_erase() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let package = build(&update(), &bench.key);
+    let smaller = Geometry::new("smaller", &[Run { count: 62, size: 1024 }], 4);
+    let mut flash: Flash = Flash::new(&smaller);
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    assert_eq!(updater.write_all(package.bytes()).unwrap_err().kind(), ErrorKind::Bug);
+    assert_eq!(flash.counters().erases, 0);
+}
+
+#[test]
+fn a_checked_signature_does_not_count_for_other_bytes_under_the_same_key() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let good = build(&update(), &bench.key);
+    let mut block = Block::<512>::new();
+    let mut machine: Machine = Machine::new(bench.device, bench.running, &mut block, 4);
+    machine.feed(good.bytes()).unwrap();
+    let Ok(Step::Verify(job)) = machine.step() else { panic!("a signature waits") };
+    let token = job.check(&mut P256);
+    machine.disconnected();
+    let (mut forged, head) = (good.bytes().to_vec(), good.head().len());
+    forged[head - 64..head].fill(0x55);
+    machine.feed(&forged).unwrap();
+    assert!(matches!(machine.ack(Ack::Signature(token)), Err(Error::Refused(Refusal::BadSignature { .. }))));
 }
 
 #[test]

@@ -125,6 +125,56 @@ fn another_package_in_the_middle_starts_over_from_its_own_head() {
     bench.assert_installed(&flash, &package, &image, &receipt);
 }
 
+#[test]
+fn after_a_restart_the_same_updater_takes_another_package() {
+    let Case { bench, image, package, flash } = case();
+    let other = bench.pack(&noise(18_000, 5), 512);
+    // In its blocks, after its last, and with a byte too many behind it.
+    for sent in [&other.bytes()[..9000], other.bytes(), &[other.bytes(), &[0]].concat()] {
+        let mut flash = flash.clone();
+        flash.clear_oracles();
+        let mut block = Block::<512>::new();
+        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        let _ = updater.write_all(sent);
+        updater.restart();
+        assert_eq!(updater.position(), 0);
+        updater.write_all(package.bytes()).unwrap();
+        let receipt = updater.finish().unwrap();
+        bench.assert_installed(&flash, &package, &image, &receipt);
+    }
+}
+
+#[test]
+fn after_a_restart_the_same_package_goes_on_at_the_sector_that_was_being_filled() {
+    let Case { bench, image, package, mut flash } = case();
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    updater.write_all(&package.bytes()[..9000]).unwrap();
+    updater.restart();
+    updater.write_all(package.bytes()).unwrap();
+    let receipt = updater.finish().unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+    let image_sectors = image.len().div_ceil(1024) as u64;
+    assert_eq!(flash.counters().erases, image_sectors + 1 + 2, "the trailer's sector and one more, again");
+}
+
+#[test]
+fn install_reads_the_package_and_not_a_byte_more() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    for size in [1, 10, 300, 5000] {
+        let image = noise(size, 6);
+        let package = bench.pack(&image, 256);
+        let mut flash: Flash = bench.flash(&package, &image);
+        let link = [package.bytes(), b"the next thing on this link"].concat();
+        let mut rest = &link[..];
+        let mut block = Block::<512>::new();
+        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        let receipt = updater.install(&mut rest, |_| ()).unwrap();
+        assert_eq!(rest, b"the next thing on this link", "image of {size} bytes");
+        bench.assert_installed(&flash, &package, &image, &receipt);
+    }
+}
+
 /// Installs with one fault set by `fail`; goes on from `position()` after each error, three times at most.
 #[track_caller]
 fn survives(case: &Case, mut flash: Flash, expected: ErrorKind) -> Flash {

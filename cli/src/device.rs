@@ -9,7 +9,7 @@ use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::Elements;
 use lockgate::pack::Inspection;
 use lockgate::sim::{self, Flash};
-use lockgate::{Block, Device, Error, KeySet, Layout, Running, Slot, Updater, Verified};
+use lockgate::{Block, Device, Error, KeySet, Layout, Running, Slot, Strategy, Updater, Verified};
 
 use crate::failure::Failure;
 use crate::progress;
@@ -37,24 +37,25 @@ pub(crate) fn layout_for(bytes: u32) -> &'static Layout {
 }
 
 /// Installs `package`, all of it, into `slot` (slot B with the swap strategy) as a device of `layout` does that
-/// is what the manifest says, knows the vendor's private elements and trusts `keys`. Images in slot A and slot
+/// is what the manifest says, trusts `keys`, and knows the private elements `knows`. Images in slot A and slot
 /// B run at the addresses `a` and `b`.
 pub(crate) fn install(
     path: &Path,
     package: &[u8],
     inspection: &Inspection<'_>,
     layout: &Layout,
-    keys: KeySet<'_>,
+    (keys, knows): (KeySet<'_>, &[u16]),
     slot: Slot,
     [a, b]: [u32; 2],
 ) -> Result<(Memory, Verified), Failure> {
     let manifest = inspection.manifest;
-    let private = private_elements(inspection);
     let device = Device::new(layout, manifest.vendor, manifest.class, keys)
         .component(manifest.component)
-        .private_elements(&private)
+        .private_elements(knows)
         .load_addresses(a, b);
-    let running = Running { slot: slot.other(), ..Running::factory() };
+    // With the swap strategy an image arrives in slot B while slot A runs.
+    let runs = if layout.strategy() == Strategy::Swap { Slot::A } else { slot.other() };
+    let running = Running { slot: runs, ..Running::factory() };
     let mut block = Box::new(Block::<65_536>::new());
     let mut updater = Updater::new(&device, running, Memory::sized(layout.geometry()), &mut *block);
     let bar = progress::bar("verifying", package.len() as u64);

@@ -40,7 +40,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_together(&[(path, bytes)])
 }
 
-/// As [`write`], for files that belong together: none is replaced before all are on the disk.
+/// As [`write()`], for files that belong together: none is replaced before all are on the disk.
 pub(crate) fn write_together(files: &[(&Path, &[u8])]) -> Result<(), Failure> {
     let mut ready = Vec::new();
     for (path, bytes) in files {

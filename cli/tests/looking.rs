@@ -35,7 +35,9 @@ fn critical_elements_of_the_vendor_are_pointed_out() {
     desk.write("fw.lgu", update.build(b"image", &mut [&mut key(&desk)]).unwrap().bytes());
     let said = desk.run(&["inspect", "fw.lgu"]).good();
     assert!(said.contains("element 0x7001    1 byte, CRITICAL: x"), "{said}");
-    let said = desk.run(&["verify", "fw.lgu", "--key", "a.pem"]).good();
+    let reason = desk.run(&["verify", "fw.lgu", "--key", "a.pem"]).bad(1);
+    assert!(reason.contains("manifest element 28673 is unknown to this device"), "{reason}");
+    let said = desk.run(&["verify", "fw.lgu", "--key", "a.pem", "--knows", "0x7001"]).good();
     assert!(said.contains("element 0x7001    the vendor's own and critical"), "{said}");
 }
 

@@ -149,7 +149,7 @@ some='[1-9][0-9]* [1-9][0-9]*'
 run good 0 "verified slot=B version=1\.1\.0 counter=$counter digest=$digest" "$some"
 run tampered 1 'refused: block [0-9]+ is not the one that was signed' "$some"
 run truncated 1 'refused: the package ends at byte [0-9]+, before it is complete' "$some"
-run wrong-class 1 "refused: class $other_class is not this device's" '0 0'
+run wrong-class 1 "refused: class $other_class is not this device's $class" '0 0'
 run other-key 1 'refused: valid signatures by trusted keys: 0, needed: 1' '0 0'
 run old-counter 1 "refused: security counter 1 is below the device's 2" '0 0'
 

@@ -35,6 +35,9 @@ impl<H: Sha256> Machine<'_, H> {
     }
 
     pub(super) fn decision(&mut self, decision: Decision) -> Result<(), Stop> {
+        if self.target() == self.running.slot {
+            return Err(Stop::Misuse("with the swap strategy the running image is in slot A"));
+        }
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
         if !head.is_complete() {
             return Err(NO_SUCH_STEP);

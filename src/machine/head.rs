@@ -76,6 +76,11 @@ impl Head {
         self.skip == 0 && self.part == Part::Complete
     }
 
+    /// Bytes of input before it can be known how many follow.
+    pub(crate) fn missing(&self) -> u32 {
+        u32::from(if self.skip > 0 { self.skip } else { self.need.saturating_sub(self.filled) })
+    }
+
     /// Bytes of prelude, manifest, section length and kept entries, at the front of the buffer.
     pub(crate) fn size(&self) -> usize {
         usize::from(self.kept_end)
@@ -196,7 +201,8 @@ impl Head {
     pub(crate) fn job<'m>(&'m self, buffer: &'m [u8], keys: &KeySet<'m>) -> Option<SignatureJob<'m>> {
         let Part::Check(number) = self.part else { return None };
         let (_, signature) = buffer.get(..usize::from(self.filled))?.split_last_chunk::<ES256_SIZE>()?;
-        Some(SignatureJob { key: keys.keys().get(usize::from(number))?, digest: &self.signed, signature, number })
+        let id = self.ids.get(usize::from(number))?;
+        Some(SignatureJob { key: keys.keys().get(usize::from(number))?, id, digest: &self.signed, signature })
     }
 
     /// Takes the outcome of a check. A signature within the threshold is kept for the trailer.
@@ -207,7 +213,8 @@ impl Head {
         outcome: &CheckedSignature,
     ) -> Result<(), Refusal> {
         let key = self.previous.map_or(KeyId([0; 8]), |header| header.key);
-        if !outcome.valid || outcome.digest != self.signed || self.part != Part::Check(outcome.number) {
+        let counts = self.job(buffer, keys).is_some_and(|job| outcome.is_for(&job));
+        if !counts || !outcome.valid {
             return Err(Refusal::BadSignature { key });
         }
         if self.valid < keys.threshold() {

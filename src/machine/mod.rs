@@ -201,6 +201,12 @@ impl<'a, H: Sha256> Machine<'a, H> {
         }
     }
 
+    /// Starts over: the next byte fed is the first of a package, of the same (it then goes on where its slot is filled)
+    /// or of another. For when the source has something else than it had, or [`Error::Refused`] comes again and again.
+    pub fn restart(&mut self) {
+        self.rewind();
+    }
+
     /// Says that the transport was lost. What was collected and not yet authenticated is forgotten, since a connection's
     /// bytes need not have been genuine: at most a head or a block is sent again.
     pub fn disconnected(&mut self) {

@@ -12,6 +12,11 @@ use crate::message::message;
 use crate::receipt::Verified;
 
 impl<H: Sha256> Machine<'_, H> {
+    /// Says that somebody else had the flash: the slot will be hashed at the end, whatever the device's [`FinalHash`].
+    pub fn distrust(&mut self) {
+        self.interrupted = true;
+    }
+
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let got = bytes.len() as u32;
         if let Operation::Read { at, from, len, done } = self.writer.under_way() {
@@ -50,7 +55,7 @@ impl<H: Sha256> Machine<'_, H> {
         Ok(())
     }
 
-    /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`].
+    /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`](super::Step::Complete).
     ///
     /// # Errors
     ///
@@ -71,7 +76,7 @@ impl<H: Sha256> Machine<'_, H> {
         }
     }
 
-    /// The receipt, once, after [`Step::Complete`]. The machine then waits for another package.
+    /// The receipt, once, after [`Step::Complete`](super::Step::Complete). The machine then waits for another package.
     pub fn receipt(&mut self) -> Option<Verified> {
         let plan = self.plan.filter(|_| matches!(self.phase, Phase::Complete))?;
         self.phase = Phase::Head(Head::new());

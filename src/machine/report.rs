@@ -6,14 +6,24 @@ use crate::layout::Slot;
 use crate::status::{Progress, Stage, Status};
 
 impl<H: Sha256> Machine<'_, H> {
-    /// Bytes of the package still to be fed, held ones counted, once its manifest is accepted.
-    pub fn remaining(&self) -> Option<u32> {
-        self.progress().package.map(|package| package.saturating_sub(self.at))
+    /// Bytes that can be fed without reaching beyond the package, held ones counted; 0 once it is whole.
+    pub fn wanted(&self) -> u32 {
+        let held = self.position.saturating_sub(self.at);
+        match (&self.phase, self.plan) {
+            (Phase::Head(head), _) => held.saturating_add(head.missing()),
+            (_, Some(plan)) => self.payload.saturating_add(plan.payload_size).saturating_sub(self.at),
+            _ => held,
+        }
     }
 
     /// The slot that is written.
     pub fn target(&self) -> Slot {
         self.device.layout.target(self.running.slot)
+    }
+
+    /// The address after the last byte that may be written.
+    pub fn end(&self) -> u32 {
+        self.device.layout.slot_range(self.target()).end
     }
 
     /// How far the update is.

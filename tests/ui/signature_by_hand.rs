@@ -1,7 +1,7 @@
-use lockgate::{Ack, CheckedSignature, Digest, Machine};
+use lockgate::{Ack, CheckedSignature, Digest, KeyId, Machine};
 
 fn wave_through(machine: &mut Machine<'_>) {
-    machine.ack(Ack::Signature(CheckedSignature { digest: Digest([0; 32]), number: 0, valid: true })).unwrap();
+    machine.ack(Ack::Signature(CheckedSignature { key: KeyId([0; 8]), digest: Digest([0; 32]), signature: [0; 64], valid: true })).unwrap();
 }
 
 fn main() {}

@@ -13,6 +13,8 @@ use crate::style::{count, grouped};
 use crate::table::Table;
 use crate::{device, files, keys, print};
 
+use super::values;
+
 /// Verify a package as a device does that trusts these keys
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -33,6 +35,9 @@ pub(crate) struct Args {
     /// How many of the keys must have signed [default: 1]
     #[arg(long, value_name = "N")]
     threshold: Option<u8>,
+    /// Number of a critical element of the vendor's own that the devices know; may be given several times
+    #[arg(long, value_name = "NUMBER", value_parser = values::number)]
+    knows: Vec<u32>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -41,7 +46,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let keys = keys::key_set(&args.key, args.threshold)?;
     let package = files::read(&args.package)?;
-    match verify(&args.package, &package, keys) {
+    let knows: Vec<u16> = args.knows.iter().filter_map(|&number| u16::try_from(number).ok()).collect();
+    match verify(&args.package, &package, keys, &knows) {
         Ok((inspection, verified)) => {
             let signatures = Signatures::new(&inspection, &keys);
             match args.json {
@@ -62,14 +68,19 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Installs the package on a throw-away device of the package's own vendor, class and component.
-fn verify<'p>(path: &Path, package: &'p [u8], keys: KeySet<'_>) -> Result<(Inspection<'p>, Verified), Failure> {
+fn verify<'p>(
+    path: &Path,
+    package: &'p [u8],
+    keys: KeySet<'_>,
+    knows: &[u16],
+) -> Result<(Inspection<'p>, Verified), Failure> {
     let inspection = pack::inspect(package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
     // Before memory is taken for an image size that nobody has vouched for.
     inspection.verify(&keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
     let layout = device::layout_for(inspection.manifest.image_size);
     // Wherever the image runs, there this device runs it.
     let address = inspection.manifest.load_address.unwrap_or_default();
-    let (_, verified) = device::install(path, package, &inspection, layout, keys, Slot::B, [address; 2])?;
+    let (_, verified) = device::install(path, package, &inspection, layout, (keys, knows), Slot::B, [address; 2])?;
     Ok((inspection, verified))
 }
 
