@@ -204,16 +204,16 @@ fn a_checked_signature_does_not_count_for_other_bytes_under_the_same_key() {
 #[test]
 fn a_signature_that_was_checked_for_one_update_does_not_count_for_another() {
     let bench = Bench::new(&SMALL_LAYOUT);
-    let (good, evil) = (build(&update(), &bench.key), build(&update().component(9), &SigningKey::generate()));
+    let good = build(&update(), &bench.key);
     let mut block = Block::<512>::new();
     let mut machine: Machine = Machine::new(bench.device, bench.running, &mut block, 4);
     machine.feed(good.bytes()).unwrap();
     let Ok(Step::Verify(job)) = machine.step() else { panic!("a signature waits") };
     let token = job.check(&mut P256);
     machine.disconnected();
-    // The thief puts the trusted key's id on his own signature.
-    let (mut forged, head) = (evil.bytes().to_vec(), evil.head().len());
-    forged[head - 74..head - 66].copy_from_slice(&bench.key.public_key().id::<Sha2>().0);
+    // The same signature, under a manifest with another image digest.
+    let mut forged = good.bytes().to_vec();
+    forged[100] ^= 1;
     machine.feed(&forged).unwrap();
     assert!(matches!(machine.step(), Ok(Step::Verify(_))));
     assert!(matches!(machine.ack(Ack::Signature(token)), Err(Error::Refused(Refusal::BadSignature { .. }))));
