@@ -44,14 +44,9 @@ impl Geometry {
             let run = runs[i];
             assert!(run.count > 0 && run.size.is_power_of_two(), "sector run: count of 1 or more, size a power of two");
             assert!(run.size >= MAX_WRITE_UNIT, "sector smaller than 32 bytes");
-            let bytes = match run.count.checked_mul(run.size) {
-                Some(bytes) => bytes,
-                None => panic!("flash larger than 4 GiB"),
-            };
-            total = match total.checked_add(bytes) {
-                Some(total) => total,
-                None => panic!("flash larger than 4 GiB"),
-            };
+            let room = u32::MAX - total;
+            assert!(run.count <= room / run.size, "flash larger than 4 GiB");
+            total += run.count * run.size;
             i += 1;
         }
         Self { name, runs, write, erased: 0xFF }

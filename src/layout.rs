@@ -150,10 +150,8 @@ impl Layout {
             i += 1;
         }
         assert!(self.records.0 < self.records.1, "a layout needs records");
-        match self.geometry.sector(self.records.0) {
-            Some(first) => assert!(first.end() < self.records.1, "records need at least two sectors"),
-            None => panic!("records lie beyond the end of the flash"),
-        }
+        let first = self.sector_size(self.records.0);
+        assert!(first < self.records.1 - self.records.0, "records need at least two sectors");
         assert!(self.slots[0].1 - self.slots[0].0 > TRAILER_SIZE, "slot A is missing or has no room for its trailer");
         assert!(self.slots[1].1 - self.slots[1].0 > TRAILER_SIZE, "slot B is missing or has no room for its trailer");
         if self.swap.0 < self.swap.1 {

@@ -83,3 +83,9 @@ fn built_in_chips_have_the_capacity_of_their_data_sheets() {
     ];
     assert_eq!(kib, expected);
 }
+
+#[test]
+#[should_panic(expected = "larger than 4 GiB")]
+fn a_flash_whose_addresses_do_not_fit_32_bits() {
+    let _ = Geometry::new("huge", &[Run { count: 4, size: 1 << 20 }, Run { count: 4096, size: 1 << 20 }], 4);
+}
