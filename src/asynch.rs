@@ -13,7 +13,7 @@ use embedded_io_async::{Read, Seek, SeekFrom, Write};
 use embedded_storage_async::nor_flash::NorFlash;
 
 use crate::block::Buffer;
-use crate::device::{Decision, Device, Offer, Running};
+use crate::device::{Decision, Device, Offer};
 use crate::digest::Sha256;
 use crate::error::{Error, Stop};
 use crate::machine::{Ack, Machine, Step};
@@ -34,8 +34,8 @@ pub type Updater<'a, F, V = crate::updater::DefaultVerifier, P = AcceptAll, H = 
 impl<'a, F: NorFlash> Updater<'a, F> {
     /// An updater that waits for a package. `flash` covers the device's layout; signatures are checked by
     /// `p256`.
-    pub fn new(device: &'a Device<'a>, running: Running, flash: F, block: impl Into<Buffer<'a>>) -> Self {
-        Self::with_verifier(device, running, flash, block, crate::P256)
+    pub fn new(device: &'a Device<'a>, flash: F, block: impl Into<Buffer<'a>>) -> Self {
+        Self::with_verifier(device, flash, block, crate::P256)
     }
 }
 
@@ -43,13 +43,12 @@ impl<'a, F: NorFlash, V: Verify, H: Sha256> Updater<'a, F, V, AcceptAll, H> {
     /// An updater with a verifier (and, by the type `H`, a hash) of your own.
     pub fn with_verifier(
         device: &'a Device<'a>,
-        running: Running,
         flash: F,
         block: impl Into<Buffer<'a>>,
         verifier: V,
     ) -> Self {
         let unit = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
-        Self::build(Machine::new(device, running, block, unit), flash, verifier)
+        Self::build(Machine::new(device, block, unit), flash, verifier)
     }
 }
 

@@ -5,7 +5,7 @@ use embedded_io::{Read, Seek, SeekFrom, Write};
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::block::Buffer;
-use crate::device::{Decision, Device, Offer, Running};
+use crate::device::{Decision, Device, Offer};
 use crate::digest::Sha256;
 use crate::error::{Error, Stop};
 use crate::machine::{Ack, Machine, Step};
@@ -18,8 +18,8 @@ use crate::updater::{unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL};
 impl<'a, F: NorFlash> Updater<'a, F> {
     /// An updater that waits for a package. `flash` covers the device's layout; signatures are checked by
     /// `p256`.
-    pub fn new(device: &'a Device<'a>, running: Running, flash: F, block: impl Into<Buffer<'a>>) -> Self {
-        Self::with_verifier(device, running, flash, block, crate::P256)
+    pub fn new(device: &'a Device<'a>, flash: F, block: impl Into<Buffer<'a>>) -> Self {
+        Self::with_verifier(device, flash, block, crate::P256)
     }
 }
 
@@ -27,13 +27,12 @@ impl<'a, F: NorFlash, V: Verify, H: Sha256> Updater<'a, F, V, AcceptAll, H> {
     /// An updater with a verifier (and, by the type `H`, a hash) of your own.
     pub fn with_verifier(
         device: &'a Device<'a>,
-        running: Running,
         flash: F,
         block: impl Into<Buffer<'a>>,
         verifier: V,
     ) -> Self {
         let unit = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
-        Self::build(Machine::new(device, running, block, unit), flash, verifier)
+        Self::build(Machine::new(device, block, unit), flash, verifier)
     }
 }
 

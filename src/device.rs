@@ -6,7 +6,13 @@ use crate::error::{Malformed, Refusal};
 use crate::id::{Uuid, Version};
 use crate::layout::{Layout, Slot, Strategy};
 use crate::manifest::{Element, Elements, Encoding, Manifest};
+use crate::records::{Phase, State};
 use crate::trust::KeySet;
+
+/// Image bytes between two checkpoints, unless the device says otherwise.
+const CHECKPOINT_INTERVAL: u32 = 8192;
+/// Attempts that a new image has, unless the device says otherwise.
+const ATTEMPTS: u8 = 3;
 
 /// A device, as it leaves the factory. Build it in a `const`.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +25,9 @@ pub struct Device<'d> {
     pub(crate) load_addresses: Option<[u32; 2]>,
     pub(crate) final_hash: FinalHash,
     pub(crate) downgrade: bool,
+    pub(crate) retry_failed: bool,
+    pub(crate) checkpoint_interval: u32,
+    pub(crate) attempts: u8,
     private: &'d [u16],
 }
 
@@ -35,6 +44,9 @@ impl<'d> Device<'d> {
             load_addresses: None,
             final_hash: FinalHash::Always,
             downgrade: false,
+            retry_failed: false,
+            checkpoint_interval: CHECKPOINT_INTERVAL,
+            attempts: ATTEMPTS,
             private: &[],
         }
     }
@@ -68,6 +80,30 @@ impl<'d> Device<'d> {
         self
     }
 
+    /// Takes again an image that failed its trials or was reverted.
+    #[must_use]
+    pub const fn allow_failed(mut self) -> Self {
+        self.retry_failed = true;
+        self
+    }
+
+    /// At least so many image bytes lie between two checkpoints in the records; each is on the edge of an erase sector. A
+    /// power cut costs that much progress, or a sector if that is more. `u32::MAX` records none: a reset starts the
+    /// install over, for flash that an attacker can write. Default: 8192, at which records cost about 1 % of what is
+    /// programmed.
+    #[must_use]
+    pub const fn checkpoint_interval(mut self, bytes: u32) -> Self {
+        self.checkpoint_interval = bytes;
+        self
+    }
+
+    /// How often a new image is started before it must have been confirmed. Default: 3; 0 counts as 1.
+    #[must_use]
+    pub const fn attempts(mut self, attempts: u8) -> Self {
+        self.attempts = if attempts == 0 { 1 } else { attempts };
+        self
+    }
+
     /// The vendor's own elements (numbers 0x7000 to 0x7FFF) that the application's policy understands: they
     /// may be critical.
     #[must_use]
@@ -92,19 +128,22 @@ impl<'d> Device<'d> {
         self.layout
     }
 
+    /// Checks an authenticated manifest against what became of the updates before it.
+    pub(crate) fn judge_state(&self, state: &State, manifest: &Manifest) -> Result<(), Refusal> {
+        if matches!(state.phase, Phase::Trial | Phase::Swapping | Phase::Reverting) {
+            return Err(Refusal::Unconfirmed);
+        }
+        if !self.retry_failed && state.failed == manifest.image_digest.into() {
+            return Err(Refusal::FailedBefore);
+        }
+        Ok(())
+    }
+
     /// Checks an authenticated manifest against the device (`docs/format.md`, section 8, step 3).
     pub(crate) fn judge(&self, running: &Running, manifest: &Manifest, buffer: usize) -> Result<(), Refusal> {
         let slot = self.layout.target(running.slot);
         let capacity = self.layout.slot_capacity(slot);
-        if manifest.vendor != self.vendor {
-            return Err(Refusal::WrongVendor { package: manifest.vendor, device: self.vendor });
-        }
-        if manifest.class != self.class {
-            return Err(Refusal::WrongClass { package: manifest.class, device: self.class });
-        }
-        if manifest.component != self.component {
-            return Err(Refusal::WrongComponent { package: manifest.component, device: self.component });
-        }
+        self.judge_identity(manifest)?;
         if manifest.security_counter < running.security_counter {
             return Err(Refusal::SecurityCounter {
                 package: manifest.security_counter,
@@ -128,6 +167,24 @@ impl<'d> Device<'d> {
         if manifest.encoding != Encoding::Raw {
             return Err(Refusal::Encoding);
         }
+        self.judge_load_address(manifest, slot)
+    }
+
+    /// Whose the image is, whichever its counter.
+    fn judge_identity(&self, manifest: &Manifest) -> Result<(), Refusal> {
+        if manifest.vendor != self.vendor {
+            return Err(Refusal::WrongVendor { package: manifest.vendor, device: self.vendor });
+        }
+        if manifest.class != self.class {
+            return Err(Refusal::WrongClass { package: manifest.class, device: self.class });
+        }
+        if manifest.component != self.component {
+            return Err(Refusal::WrongComponent { package: manifest.component, device: self.component });
+        }
+        Ok(())
+    }
+
+    fn judge_load_address(&self, manifest: &Manifest, slot: Slot) -> Result<(), Refusal> {
         // With the swap strategy the image runs in slot A, wherever it arrives.
         let swap = self.layout.strategy() == Strategy::Swap;
         match (manifest.load_address, self.load_addresses) {
@@ -138,6 +195,11 @@ impl<'d> Device<'d> {
             (None, Some([a, b])) if a != b && !swap => Err(Refusal::NoLoadAddress),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an image of this manifest is this device's, to be run in `slot`.
+    pub(crate) fn runs(&self, manifest: &Manifest, slot: Slot) -> bool {
+        self.judge_identity(manifest).is_ok() && self.judge_load_address(manifest, slot).is_ok()
     }
 }
 

@@ -93,6 +93,10 @@ pub enum Refusal {
     },
     /// The image is running already.
     AlreadyRunning,
+    /// The running image is on trial: confirm it first.
+    Unconfirmed,
+    /// This image failed its trials, or was reverted, on this device.
+    FailedBefore,
     /// The image does not fit its slot.
     ImageTooLarge {
         /// Bytes of the image.
@@ -199,6 +203,14 @@ pub enum Error<F = Infallible, T = Infallible> {
     /// A write was begun and never reported finished (its future was dropped). Its sector will be erased
     /// again.
     Interrupted,
+    /// The record log cannot be written: no place in any of its sectors holds what was programmed.
+    Records,
+    /// A newer update was started since this receipt was given.
+    Superseded,
+    /// No verified image waits in the slot.
+    NothingStaged,
+    /// No image is on trial.
+    NotOnTrial,
     /// The transport failed.
     Transport(T),
     /// The caller's mistake; the text says which.
@@ -231,7 +243,8 @@ impl<F, T> Error<F, T> {
             | Self::Transport(_) => ErrorKind::Retry,
             Self::Refused(Refusal::ImageDigest) => ErrorKind::Flash,
             Self::Refused(_) => ErrorKind::Refused,
-            Self::Flash(_) | Self::Mismatch { .. } => ErrorKind::Flash,
+            Self::Superseded | Self::NothingStaged | Self::NotOnTrial => ErrorKind::Refused,
+            Self::Flash(_) | Self::Mismatch { .. } | Self::Records => ErrorKind::Flash,
             Self::Misuse(_) => ErrorKind::Bug,
         }
     }
@@ -250,6 +263,10 @@ impl<F, T> Error<F, T> {
             Self::Flash(error) => Error::Flash(flash(error)),
             Self::Mismatch { address } => Error::Mismatch { address },
             Self::Interrupted => Error::Interrupted,
+            Self::Records => Error::Records,
+            Self::Superseded => Error::Superseded,
+            Self::NothingStaged => Error::NothingStaged,
+            Self::NotOnTrial => Error::NotOnTrial,
             Self::Transport(error) => Error::Transport(transport(error)),
             Self::Misuse(what) => Error::Misuse(what),
         }
@@ -304,6 +321,8 @@ impl fmt::Display for Refusal {
                 write!(f, "security counter {package} is below the device's {device}")
             }
             Self::Downgrade { package, running } => write!(f, "version {package} is below the running {running}"),
+            Self::Unconfirmed => f.write_str("the running image is on trial: confirm it before the next update"),
+            Self::FailedBefore => f.write_str("this image failed on this device before"),
             Self::AlreadyRunning => f.write_str("the image is running already"),
             Self::ImageTooLarge { image, capacity } => write!(f, "image of {image} bytes, the slot holds {capacity}"),
             Self::BlockTooLarge { block, buffer } => {
@@ -353,6 +372,10 @@ impl<F: fmt::Debug, T: fmt::Debug> fmt::Display for Error<F, T> {
             Self::Flash(error) => write!(f, "flash: {error:?}"),
             Self::Mismatch { address } => write!(f, "flash at {address:#x} does not hold what was written"),
             Self::Interrupted => f.write_str("a write was interrupted"),
+            Self::Records => f.write_str("the record log cannot be written"),
+            Self::Superseded => f.write_str("a newer update was started since this receipt was given"),
+            Self::NothingStaged => f.write_str("no verified image waits in the slot"),
+            Self::NotOnTrial => f.write_str("no image is on trial"),
             Self::Transport(error) => write!(f, "transport: {error:?}"),
             Self::Misuse(what) => f.write_str(what),
         }

@@ -27,6 +27,9 @@ use core::ops::Range;
 use crate::geometry::{Geometry, Sector};
 use crate::wire::TRAILER_SIZE;
 
+/// Bytes of the record log that are erased together at the least: where sectors are smaller, several at once.
+pub(crate) const LOG_PAGE: u32 = 1024;
+
 /// One of the two places an image can lie in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -90,7 +93,7 @@ impl LayoutBuilder {
         self
     }
 
-    /// The record log: at least two sectors.
+    /// The record log: at least two sectors, and 2048 bytes. All sectors of it are used in turn, which spreads the wear.
     pub const fn records(mut self, range: Range<u32>) -> Self {
         self.0.records = (range.start, range.end);
         self
@@ -102,7 +105,7 @@ impl LayoutBuilder {
         self
     }
 
-    /// The swap area; naming one chooses [`Strategy::Swap`].
+    /// The swap area, one sector of the slots' size (more are not used); naming one chooses [`Strategy::Swap`].
     pub const fn swap(mut self, range: Range<u32>) -> Self {
         self.0.swap = (range.start, range.end);
         self
@@ -151,6 +154,14 @@ impl Layout {
         }
         assert!(self.records.0 < self.records.1, "a layout needs records");
         let first = self.sector_size(self.records.0);
+        if first < LOG_PAGE {
+            assert!(self.uniform(self.records), "records need equal sectors where they are smaller than 1024 bytes");
+            assert!(
+                (self.records.1 - self.records.0) % LOG_PAGE == 0,
+                "records need whole 1024 bytes where sectors are smaller"
+            );
+            assert!(2 * LOG_PAGE <= self.records.1 - self.records.0, "records need at least 2048 bytes");
+        }
         assert!(first < self.records.1 - self.records.0, "records need at least two sectors");
         assert!(self.slots[0].1 - self.slots[0].0 > TRAILER_SIZE, "slot A is missing or has no room for its trailer");
         assert!(self.slots[1].1 - self.slots[1].0 > TRAILER_SIZE, "slot B is missing or has no room for its trailer");
@@ -163,6 +174,11 @@ impl Layout {
                 "a swap needs slots of equal sectors: mixed-sector chips swap in their uniform run only"
             );
             assert!(self.sector_size(a.0) == self.sector_size(b.0), "a swap needs the same sector size in both slots");
+            assert!(
+                self.sector_size(self.swap.0) == self.sector_size(a.0),
+                "the swap area needs sectors of the slots' size"
+            );
+            assert!((a.1 - a.0) / self.sector_size(a.0) <= 0x4000, "a swap exchanges 16384 sectors at most");
         }
         self
     }

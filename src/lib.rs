@@ -17,6 +17,8 @@ extern crate std;
 pub mod asynch;
 mod block;
 mod blocking;
+pub mod boot;
+pub mod control;
 mod device;
 mod digest;
 mod error;
@@ -36,6 +38,7 @@ mod message;
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::expect_used)] // host side
 pub mod pack;
 mod receipt;
+mod records;
 #[cfg(feature = "sim")]
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // host side
 pub mod sim;
@@ -50,11 +53,13 @@ pub use digest::{Digest, Sha2, Sha256};
 pub use error::{Error, ErrorKind, Malformed, Refusal};
 #[cfg(feature = "p256")]
 pub use es256::P256;
+pub use control::{BootReason, BootStatus, Control, UpdateState};
 pub use id::{Uuid, Version};
 pub use layout::{Layout, LayoutBuilder, Slot, Strategy};
 pub use machine::{Ack, Machine, Step};
 pub use manifest::Manifest;
 pub use receipt::Verified;
+pub use records::Reason;
 pub use status::{Progress, Stage, Status};
 pub use trust::{CheckedSignature, KeyId, KeySet, PublicKey, SignatureJob, Verify, MAX_KEYS};
 pub use updater::{Blocking, Driver, Updater};

@@ -120,6 +120,33 @@ impl Manifest {
     ///
     /// [`Refusal::UnknownElement`] or [`Refusal::Malformed`].
     pub fn parse(body: &[u8], knows: impl Fn(u16) -> bool) -> Result<Self, Refusal> {
+        let (manifest, elements) = Self::known(body)?;
+        for element in elements {
+            let Element { number, critical, .. } = element?;
+            // Reserved for what must not be overlooked, whatever its bit says.
+            let reserved = (number::ENCRYPTION..=number::EXPIRY).contains(&number);
+            let known = number >= number::FIRST_PRIVATE && knows(number);
+            if reserved || (critical && !known) {
+                return Err(Refusal::UnknownElement { number });
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// Reads the manifest of an image that is installed: unknown elements are passed over, since a boot stage may be older
+    /// than the application that knew them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Malformed`].
+    pub fn parse_stored(body: &[u8]) -> Result<Self, Refusal> {
+        let (manifest, mut elements) = Self::known(body)?;
+        elements.try_for_each(|element| element.map(drop))?;
+        Ok(manifest)
+    }
+
+    /// The known elements, and those behind them.
+    fn known(body: &[u8]) -> Result<(Self, Elements<'_>), Refusal> {
         let mut elements = Elements::new(body);
         let manifest = Self {
             vendor: Uuid(elements.required(number::VENDOR)?),
@@ -136,16 +163,7 @@ impl Manifest {
             base_image: elements.optional(number::BASE_IMAGE, base_image)?,
             load_address: elements.optional(number::LOAD_ADDRESS, |value| array(value).map(u32::from_le_bytes))?,
         };
-        for element in elements {
-            let Element { number, critical, .. } = element?;
-            // Reserved for what must not be overlooked, whatever its bit says.
-            let reserved = (number::ENCRYPTION..=number::EXPIRY).contains(&number);
-            let known = number >= number::FIRST_PRIVATE && knows(number);
-            if reserved || (critical && !known) {
-                return Err(Refusal::UnknownElement { number });
-            }
-        }
-        manifest.consistent()
+        Ok((manifest.consistent()?, elements))
     }
 
     /// Rules that span elements.

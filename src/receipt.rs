@@ -23,6 +23,7 @@ pub struct Verified {
     image_size: u32,
     version: Version,
     security_counter: u32,
+    start: u16,
 }
 
 impl Verified {
@@ -33,8 +34,9 @@ impl Verified {
         image_size: u32,
         version: Version,
         security_counter: u32,
+        start: u16,
     ) -> Self {
-        Self { slot, manifest, image, image_size, version, security_counter }
+        Self { slot, manifest, image, image_size, version, security_counter, start }
     }
 
     /// Where the image is.
@@ -60,6 +62,11 @@ impl Verified {
     /// The image's version.
     pub const fn version(&self) -> Version {
         self.version
+    }
+
+    /// The number of the start it belongs to: one that was started later makes it worthless.
+    pub(crate) const fn start(&self) -> u16 {
+        self.start
     }
 
     /// The security counter the device will have once the image is confirmed.

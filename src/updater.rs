@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 
 use embedded_storage::nor_flash::ErrorType;
 
-use crate::device::{Decision, Offer};
+use crate::device::{Decision, Offer, Running};
 use crate::digest::{Sha2, Sha256};
 use crate::error::{Error, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
@@ -93,6 +93,15 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         Driver { flash: self.flash, machine: self.machine, verifier: self.verifier, policy, mode: PhantomData }
     }
 
+    /// What runs, from one who knows it better than the records and the running image's trailer: a tool, or an application
+    /// under another bootloader. Version and image are taken as they are, the security counter if it is above the
+    /// records', the slot if there are no records.
+    #[must_use]
+    pub fn running(mut self, running: Running) -> Self {
+        self.machine.know(running);
+        self
+    }
+
     /// The offset in the package of the first byte that is wanted: where a transport must seek to (HTTP
     /// Range, file offset), now and after any error.
     pub fn position(&self) -> u32 {
@@ -149,7 +158,11 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         match outcome {
             Ok(ack) => self.machine.ack(ack).map_err(Stop::widen),
             Err(error) => {
+                let absorbed = self.machine.absorbs();
                 self.machine.ack(Ack::Failed).map_err(Stop::widen)?;
+                if absorbed {
+                    return Ok(());
+                }
                 Err(Error::Flash(error))
             }
         }

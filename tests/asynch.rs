@@ -38,7 +38,7 @@ fn the_async_updater_does_the_same_flash_operations() {
     let mut asynch = blocking.clone();
     let expected = install::<4, 1, 1024>(&bench, &mut blocking, package.bytes()).unwrap();
     let mut block = Block::<1024>::new();
-    let mut updater = Updater::new(bench.device, bench.running, &mut asynch, &mut block);
+    let mut updater = Updater::new(bench.device, &mut asynch, &mut block);
     let receipt = block_on(updater.install(Pieces(package.bytes(), 77), |_| ())).unwrap();
     assert_eq!(receipt, expected);
     assert_eq!(asynch.log(), blocking.log());
@@ -54,7 +54,7 @@ fn the_async_updater_refuses_alike() {
     bytes[package.head().len() + 300] ^= 1;
     let mut flash: Flash = bench.flash(&package, &image);
     let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
     assert_eq!(block_on(updater.write_all(&bytes)), Err(Error::Refused(Refusal::BlockHash { index: 1 })));
     assert_eq!(flash.violations(), []);
 }
@@ -78,7 +78,7 @@ fn futures_dropped_at_any_await_leave_an_update_that_completes() {
     for polls in 1..60 {
         let mut flash = flash.clone();
         let mut block = Block::<512>::new();
-        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        let mut updater = Updater::new(bench.device, &mut flash, &mut block);
         let mut interruptions = 0;
         let _ = poll_some(updater.write_all(package.bytes()), polls);
         let receipt = loop {
@@ -111,7 +111,7 @@ fn a_future_dropped_in_the_middle_of_a_flash_operation_has_its_sector_erased_aga
         let mut flash = flash.clone();
         flash.stall_at(step, Landed::Subset.stable());
         let mut block = Block::<512>::new();
-        let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+        let mut updater = Updater::new(bench.device, &mut flash, &mut block);
         assert!(poll_some(updater.write_all(package.bytes()), 10_000).is_none(), "step {step} stalls");
         let receipt = loop {
             let at = updater.position();

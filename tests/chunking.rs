@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn in_pieces(bench: &Bench, flash: &Flash, bytes: &[u8], cuts: impl IntoIterator<Item = usize>) -> (Vec<Op>, Vec<u8>) {
     let mut flash = flash.clone();
     let mut block = Block::<1024>::new();
-    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
     let mut start = 0;
     for end in cuts.into_iter().chain([bytes.len()]) {
         updater.write_all(&bytes[start..end]).expect("an authentic piece is taken");

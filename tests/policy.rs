@@ -20,7 +20,7 @@ type Outcome = Result<(), Error<lockgate::sim::Error>>;
 fn offer(device: &Device<'_>, running: Running, bytes: &[u8]) -> (Outcome, u64) {
     let mut flash: Flash = Flash::new(device.layout().geometry());
     let mut block = Block::<512>::new();
-    let mut updater = Updater::new(device, running, &mut flash, &mut block);
+    let mut updater = Updater::new(device, &mut flash, &mut block).running(running);
     let outcome = updater.write_all(bytes).and_then(|()| updater.finish()).map(drop);
     (outcome, flash.counters().erases)
 }
@@ -180,7 +180,7 @@ fn a_flash_smaller_than_its_layout_is_found_before_the_first_erase() {
     let smaller = Geometry::new("smaller", &[Run { count: 62, size: 1024 }], 4);
     let mut flash: Flash = Flash::new(&smaller);
     let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block);
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
     assert_eq!(updater.write_all(package.bytes()).unwrap_err().kind(), ErrorKind::Bug);
     assert_eq!(flash.counters().erases, 0);
 }
@@ -191,7 +191,10 @@ fn assert_proof_is_void(forge: impl FnOnce(&mut [u8], usize)) {
     let bench = Bench::new(&SMALL_LAYOUT);
     let good = build(&update(), &bench.key);
     let mut block = Block::<512>::new();
-    let mut machine: Machine = Machine::new(bench.device, bench.running, &mut block, 4);
+    let mut machine: Machine = Machine::new(bench.device, &mut block, 4);
+    while let Ok(Step::Read { .. }) = machine.step() {
+        machine.ack(Ack::Failed).unwrap(); // no records
+    }
     machine.feed(good.bytes()).unwrap();
     let Ok(Step::Verify(job)) = machine.step() else { panic!("a signature waits") };
     let proof = job.check(&mut P256);
@@ -237,7 +240,7 @@ fn only_as_many_signatures_as_the_threshold_are_kept_in_the_trailer() {
     let package = update().build(&noise(100, 1), &mut [&mut a, &mut b]).unwrap();
     let mut flash: Flash = Flash::new(SMALL_LAYOUT.geometry());
     let mut block = Block::<1024>::new();
-    let mut updater = Updater::new(device, Running::factory(), &mut flash, &mut block);
+    let mut updater = Updater::new(device, &mut flash, &mut block);
     updater.write_all(package.bytes()).unwrap();
     let _receipt = updater.finish().unwrap();
     let trailer = &flash.bytes()[SMALL_LAYOUT.slot_range(Slot::B).end as usize - 1024..];
@@ -258,7 +261,7 @@ fn the_application_sees_authentic_manifests_and_can_defer_or_refuse_before_anyth
     let mut flash: Flash = bench.flash(&package, &image);
     let mut block = Block::<512>::new();
     let mut answers = vec![Decision::Accept, Decision::Refuse, Decision::Defer];
-    let mut updater = Updater::new(bench.device, bench.running, &mut flash, &mut block).policy(|offer| {
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block).policy(|offer| {
         assert_eq!(offer.digest, package.manifest_digest());
         assert_eq!(offer.manifest, *package.manifest());
         assert_eq!(offer.elements().last().unwrap().unwrap().value, b"note");

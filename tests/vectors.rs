@@ -98,7 +98,7 @@ fn install(vector: &Vector, bytes: &[u8]) -> Outcome {
     flash.oracle(slot.start..slot.end - 1024, vector.image.clone());
     let mut manifest = None;
     let mut block = Block::<BUFFER>::new();
-    let mut updater = Updater::new(&device, running, &mut flash, &mut block).policy(|offer| {
+    let mut updater = Updater::new(&device, &mut flash, &mut block).running(running).policy(|offer| {
         manifest = Some(offer.manifest);
         Decision::Accept
     });

@@ -57,7 +57,7 @@ pub(crate) fn install(
     let runs = if layout.strategy() == Strategy::Swap { Slot::A } else { slot.other() };
     let running = Running { slot: runs, ..Running::factory() };
     let mut block = Box::new(Block::<65_536>::new());
-    let mut updater = Updater::new(&device, running, Memory::sized(layout.geometry()), &mut *block);
+    let mut updater = Updater::new(&device, Memory::sized(layout.geometry()), &mut *block).running(running);
     let bar = progress::bar("verifying", package.len() as u64);
     // Piece by piece: `install` would stop at the package's last byte and leave the bytes behind it unseen.
     let mut feed = || {

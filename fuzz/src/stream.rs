@@ -16,7 +16,7 @@ use lockgate::{
 const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 const GEOMETRY: Geometry = Geometry::new("fuzz", &[Run { count: 16, size: 512 }], 4);
-static LAYOUT: Layout = Layout::new(&GEOMETRY).records(0..1024).slots(1024..4096, 4096..7168).check();
+static LAYOUT: Layout = Layout::new(&GEOMETRY).records(0..2048).slots(2048..5120, 5120..8192).check();
 
 struct Fixture {
     device: Device<'static>,
@@ -86,7 +86,7 @@ impl Verify for Exact {
 }
 
 fn updater<'u>(flash: &'u mut Flash, block: &'u mut Block<512>) -> Updater<'u, &'u mut Flash, Exact> {
-    Updater::with_verifier(&FIXTURE.device, Running::factory(), flash, block, Exact)
+    Updater::with_verifier(&FIXTURE.device, flash, block, Exact)
 }
 
 type Outcome = Result<Verified, Error<lockgate::sim::Error>>;

@@ -1,13 +1,22 @@
 //! From the last signature to the first erase: the device's judgement, the application's, and where to go on.
 
 use super::chain::Chain;
-use super::head::Head;
-use super::{told, Checkpoint, Machine, Phase, Plan, NO_SUCH_STEP};
+use super::{told, Machine, Phase, NO_SUCH_STEP};
 use crate::device::Decision;
-use crate::digest::{digest, Sha256};
+use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::message::message;
 use crate::trust::CheckedSignature;
+
+/// What is known of an update once its manifest is authenticated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) image: Digest,
+    pub(crate) image_size: u32,
+    pub(crate) payload_size: u32,
+    pub(crate) version: crate::Version,
+    pub(crate) security_counter: u32,
+}
 
 impl<H: Sha256> Machine<'_, H> {
     pub(super) fn signature(&mut self, outcome: &CheckedSignature) -> Result<(), Stop> {
@@ -28,6 +37,7 @@ impl<H: Sha256> Machine<'_, H> {
         match &self.phase {
             Phase::Head(head) if head.is_complete() => {
                 let manifest = self.device.parse(head.manifest(self.buffer.data()))?;
+                self.device.judge_state(&self.state(), &manifest)?;
                 self.device.judge(&self.running, &manifest, self.buffer.capacity())
             }
             _ => Ok(()),
@@ -55,56 +65,65 @@ impl<H: Sha256> Machine<'_, H> {
         }
     }
 
-    /// The application agreed: from here on the slot changes.
-    fn accept(&mut self) -> Result<(), Stop> {
+    /// What the complete head says.
+    fn plan(&mut self) -> Result<(Digest, Plan, Chain, u32), Stop> {
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
         let data = self.buffer.data();
         let manifest = self.device.parse(head.manifest(data))?;
         let plan = Plan {
-            manifest: digest::<H>(&[head.signed_bytes(data)]),
             image: manifest.image_digest,
             image_size: manifest.image_size,
             payload_size: manifest.payload_size(),
             version: manifest.version,
             security_counter: manifest.security_counter,
         };
-        let trailer = head.size() as u32;
-        let mut chain = Chain::new(&manifest);
+        let digest = digest::<H>(&[head.signed_bytes(data)]);
+        Ok((digest, plan, Chain::new(&manifest), head.size() as u32))
+    }
+
+    /// The application agreed: from here on the slot changes.
+    fn accept(&mut self) -> Result<(), Stop> {
+        let (digest, plan, mut chain, trailer) = self.plan()?;
         self.payload = self.position;
-        (self.consumed, self.interrupted) = (0, false);
-        let mut offset = 0;
-        let same = self.plan.is_some_and(|before| before.manifest == plan.manifest);
-        match self.checkpoint.filter(|_| same) {
-            Some(checkpoint) => {
-                chain.resume(checkpoint.block);
-                self.consumed = checkpoint.consumed;
-                self.interrupted = true;
-                offset = checkpoint.offset;
-            }
-            None => self.checkpoint = None,
+        let held = self.start(digest, &plan);
+        (self.consumed, self.interrupted) = (0, held.is_some());
+        let offset = held.map_or(0, |held| held.offset);
+        if let Some(held) = held {
+            self.consumed = chain.resume(held.payload, held.hash);
         }
         message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
         self.writer.resume(offset);
         self.writer.begin_trailer(trailer);
-        (self.plan, self.chain, self.phase) = (Some(plan), Some(chain), Phase::Trailer);
+        (self.plan, self.chain) = (Some(plan), Some(chain));
         Ok(())
     }
 
-    /// Before the first write into a sector: this is where to go on should it fail.
-    pub(super) fn keep_checkpoint(&mut self, at: u32, from: u32) {
-        let (Phase::Place, Some(chain)) = (&self.phase, &self.chain) else { return };
-        if let Some(offset) = self.writer.sector_edge(self.device.layout, at) {
-            self.checkpoint = Some(Checkpoint { block: chain.place(), consumed: from, offset });
+    /// The complete head is that of the slot's trailer: if it is the update that was started last, the slot is to be
+    /// hashed, and [`finish`](Self::finish) leads to its receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingStaged`].
+    pub fn adopt(&mut self) -> Result<(), Error> {
+        let (digest, plan, mut chain, _) = self.plan()?;
+        if digest != self.state().update {
+            self.forget();
+            return Err(Error::NothingStaged);
         }
+        chain.complete();
+        (self.plan, self.chain) = (Some(plan), Some(chain));
+        self.interrupted = true;
+        self.phase = Phase::Stored;
+        Ok(())
     }
 
     /// A write failed: the head is read again (its trailer shares the slot), then blocks go on at the
     /// checkpoint.
     pub(super) fn rewind(&mut self) {
         self.writer.resume(0);
-        self.phase = Phase::Head(Head::new());
+        self.phase = self.beginning();
         (self.at, self.position, self.filled) = (0, 0, 0);
-        self.interrupted = true;
+        (self.interrupted, self.writing) = (true, false);
     }
 }

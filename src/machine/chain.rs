@@ -29,9 +29,17 @@ impl Chain {
         (self.index, self.expected)
     }
 
-    /// Goes on at block `index`, whose hash is `expected`.
-    pub(crate) fn resume(&mut self, (index, expected): (u32, Digest)) {
-        (self.index, self.expected) = (index, expected);
+    /// Goes on at payload byte `payload`, in the block whose hash is `expected`. Gives the bytes of that block in front of
+    /// it.
+    pub(crate) fn resume(&mut self, payload: u32, expected: Digest) -> u32 {
+        self.index = payload >> (self.exponent & 31);
+        self.expected = expected;
+        payload.saturating_sub(self.offset())
+    }
+
+    /// Every block is through.
+    pub(crate) fn complete(&mut self) {
+        self.index = self.payload_length.div_ceil(block_size(self.exponent));
     }
 
     /// Whether every block is through.

@@ -25,6 +25,7 @@
 mod accept;
 mod chain;
 mod head;
+mod memory;
 mod proof;
 mod report;
 mod step;
@@ -34,44 +35,33 @@ use core::marker::PhantomData;
 
 use crate::block::Buffer;
 use crate::device::{Device, Offer, Running};
-use crate::digest::{digest, Digest, Sha2, Sha256};
+use crate::digest::{digest, Sha2, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
 use crate::message::message;
+use crate::records::{Log, Request, Work};
+use accept::Plan;
 use chain::Chain;
 use head::Head;
 pub use step::{Ack, Step};
 use writer::{Operation, Writer};
 
-/// What is known of an update once its manifest is authenticated.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    manifest: Digest,
-    image: Digest,
-    image_size: u32,
-    payload_size: u32,
-    version: crate::Version,
-    security_counter: u32,
-}
-
-/// Where to go on if the sector being filled is lost: always the first byte of a sector.
-#[derive(Clone, Copy, Debug)]
-struct Checkpoint {
-    block: (u32, Digest),
-    /// Bytes of that block that lie in front of the sector.
-    consumed: u32,
-    /// Offset of the sector in the slot.
-    offset: u32,
-}
-
 #[derive(Debug)]
 enum Phase<H> {
+    /// The records are read, then the running image's trailer.
+    Load(Work),
+    Identify(u32),
     Head(Head),
+    /// The start is recorded; nothing is erased before.
+    Start(Work),
     Trailer,
     Block,
     Place,
+    Checkpoint(Work),
     Stored,
     Hash(H, u32),
+    /// The slot is void: its checkpoints are.
+    Void(Work),
     Complete,
 }
 
@@ -80,12 +70,14 @@ enum Phase<H> {
 #[derive(Debug)]
 pub struct Machine<'a, H = Sha2> {
     device: &'a Device<'a>,
+    /// What runs; counter and slot are the records', the rest its trailer's unless it is `known`.
     running: Running,
+    known: bool,
+    log: Log<'a>,
     buffer: Buffer<'a>,
     phase: Phase<H>,
     plan: Option<Plan>,
     chain: Option<Chain>,
-    checkpoint: Option<Checkpoint>,
     writer: Writer,
     /// Package offset of the next byte fed, and of the first byte that is wanted.
     at: u32,
@@ -95,32 +87,41 @@ pub struct Machine<'a, H = Sha2> {
     /// Bytes of this block that are collected, and of its data that were in the slot before.
     filled: u32,
     consumed: u32,
+    /// Offset of the last checkpoint in the log.
+    recorded: u32,
     /// The slot was filled in more than one go.
     interrupted: bool,
+    /// A write to the log was given and is not acknowledged.
+    writing: bool,
     hash: PhantomData<H>,
 }
 
 impl<'a, H: Sha256> Machine<'a, H> {
-    /// A machine that waits for a package. `unit` is the largest of the flash driver's write and read sizes;
-    /// it writes in that unit or the geometry's, whichever is larger (both are powers of two up to 32).
-    pub fn new(device: &'a Device<'a>, running: Running, buffer: impl Into<Buffer<'a>>, unit: u32) -> Self {
+    /// A machine that reads the records first, then waits for a package. `unit` is the largest of the flash driver's write
+    /// and read sizes; it writes in that unit or the geometry's, whichever is larger (both are powers of two up to 32).
+    pub fn new(device: &'a Device<'a>, buffer: impl Into<Buffer<'a>>, unit: u32) -> Self {
+        let running = Running::factory();
         let slot = device.layout.target(running.slot);
+        let mut log = Log::new(device.layout, unit as usize);
         let unit = unit.max(device.layout.geometry().write_unit()).clamp(1, MAX_WRITE_UNIT).next_power_of_two();
         Self {
             device,
             running,
+            known: false,
             buffer: buffer.into(),
-            phase: Phase::Head(Head::new()),
+            phase: Phase::Load(Work::load(&mut log)),
+            log,
             plan: None,
             chain: None,
-            checkpoint: None,
             writer: Writer::new(device.layout, slot, unit),
             at: 0,
             position: 0,
             payload: 0,
             filled: 0,
             consumed: 0,
+            recorded: 0,
             interrupted: false,
+            writing: false,
             hash: PhantomData,
         }
     }
@@ -247,15 +248,22 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// [`Error::Interrupted`] if a [`Step::Write`] was given and never acknowledged: its sector will be
     /// erased again, and the package is to be fed again from [`position`](Self::position).
     pub fn step(&mut self) -> Result<Step<'_>, Error> {
-        if let Operation::Write { .. } = self.writer.under_way() {
+        if matches!(self.writer.under_way(), Operation::Write { .. }) || self.writing {
+            if self.writing {
+                self.log.forget();
+            }
             self.rewind();
             return Err(Error::Interrupted);
+        }
+        self.keep_checkpoint();
+        self.settle()?;
+        if self.work().is_some() {
+            return Ok(self.record_step().unwrap_or(Step::Receive));
         }
         if matches!(self.phase, Phase::Trailer | Phase::Place) {
             match self.writer.operation(self.device.layout) {
                 Operation::Erase(sector) => return Ok(Step::Erase { from: sector.start, to: sector.end() }),
                 Operation::Write { at, from, len } => {
-                    self.keep_checkpoint(at, from);
                     return Ok(Step::Write { at, bytes: self.buffer.bytes(from, len)? });
                 }
                 Operation::Read { at, len, done, .. } => {
@@ -282,6 +290,11 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 },
                 None => Step::Receive,
             },
+            Phase::Identify(done) => {
+                let (at, len) = self.name_at(*done);
+                Step::Read { at, len }
+            }
+            Phase::Load(_) | Phase::Start(_) | Phase::Checkpoint(_) | Phase::Void(_) => Step::Receive,
             Phase::Trailer | Phase::Block | Phase::Place => Step::Receive,
             Phase::Stored => Step::Stored,
             Phase::Complete => Step::Complete,
@@ -307,6 +320,18 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// [`Error::Refused`], [`Error::Deferred`], [`Error::Mismatch`]; [`Error::Misuse`] for an answer that
     /// does not fit the step: it changes nothing.
     pub fn ack(&mut self, ack: Ack<'_>) -> Result<(), Error> {
+        let done = match &ack {
+            Ack::Done => Some(true),
+            Ack::Failed => Some(false),
+            _ => None,
+        };
+        if let (Some(succeeded), true) = (done, self.work().is_some()) {
+            self.record(|work, log| match work.request(log) {
+                Request::Read { .. } => work.read::<H>(log, None),
+                _ => work.done::<H>(log, succeeded),
+            });
+            return Ok(());
+        }
         match ack {
             Ack::Signature(outcome) => self.signature(&outcome),
             Ack::Decision(decision) => self.decision(decision),
@@ -319,7 +344,9 @@ impl<'a, H: Sha256> Machine<'a, H> {
             },
             Ack::Read(bytes) => self.read(bytes),
             Ack::Failed => {
-                if let Operation::Write { .. } = self.writer.under_way() {
+                if let Phase::Identify(done) = self.phase {
+                    self.identify(done, None);
+                } else if let Operation::Write { .. } = self.writer.under_way() {
                     self.rewind();
                 }
                 Ok(())

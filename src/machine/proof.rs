@@ -2,12 +2,13 @@
 
 use core::mem::replace;
 
+use super::accept::Plan;
 use super::head::Head;
 use super::writer::Operation;
-use super::{told, Machine, Phase, Plan, NO_SUCH_STEP};
+use super::{Machine, Phase, NO_SUCH_STEP};
 use crate::device::FinalHash;
 use crate::digest::Sha256;
-use crate::error::{Error, Refusal, Stop};
+use crate::error::{Error, Stop};
 use crate::message::message;
 use crate::receipt::Verified;
 
@@ -19,6 +20,14 @@ impl<H: Sha256> Machine<'_, H> {
 
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let got = bytes.len() as u32;
+        if self.work().is_some() {
+            self.record(|work, log| work.read::<H>(log, Some(bytes)));
+            return Ok(());
+        }
+        if let Phase::Identify(done) = self.phase {
+            self.identify(done, Some(bytes));
+            return Ok(());
+        }
         if let Operation::Read { at, from, len, done } = self.writer.under_way() {
             if got == 0 || got > len.saturating_sub(done) {
                 return Err(NO_SUCH_STEP);
@@ -38,21 +47,18 @@ impl<H: Sha256> Machine<'_, H> {
         hash.update(bytes.get(..image as usize).unwrap_or_default());
         *done = done.saturating_add(image);
         if *done >= plan.image_size {
-            self.compare_image(&plan)?;
+            self.compare_image(&plan);
         }
         Ok(())
     }
 
     /// All of the image is hashed: it is the signed one, or the slot is void.
-    fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
+    fn compare_image(&mut self, plan: &Plan) {
         if let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Complete) {
             if hash.finish() != plan.image {
-                self.rewind();
-                self.checkpoint = None;
-                return Err(told(Refusal::ImageDigest.into()));
+                self.void();
             }
         }
-        Ok(())
     }
 
     /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`](super::Step::Complete).
@@ -80,16 +86,17 @@ impl<H: Sha256> Machine<'_, H> {
     pub fn receipt(&mut self) -> Option<Verified> {
         let plan = self.plan.filter(|_| matches!(self.phase, Phase::Complete))?;
         self.phase = Phase::Head(Head::new());
-        (self.plan, self.chain, self.checkpoint) = (None, None, None);
+        (self.plan, self.chain) = (None, None);
         (self.at, self.position) = (0, 0);
         message!(info, "image {} verified in slot {}", plan.version, self.target());
         Some(Verified::new(
             self.target(),
-            plan.manifest,
+            self.state().update,
             plan.image,
             plan.image_size,
             plan.version,
             plan.security_counter,
+            self.state().start,
         ))
     }
 }

@@ -4,12 +4,14 @@ use super::{Machine, Phase};
 use crate::digest::Sha256;
 use crate::layout::Slot;
 use crate::status::{Progress, Stage, Status};
+use crate::wire::PRELUDE_SIZE;
 
 impl<H: Sha256> Machine<'_, H> {
     /// Bytes that can be fed without reaching beyond the package, held ones counted; 0 once it is whole.
     pub fn wanted(&self) -> u32 {
         let held = self.position.saturating_sub(self.at);
         match (&self.phase, self.plan) {
+            (Phase::Load(_) | Phase::Identify(_), _) => held.saturating_add(PRELUDE_SIZE as u32),
             (Phase::Head(head), _) => held.saturating_add(head.missing()),
             (_, Some(plan)) => self.payload.saturating_add(plan.payload_size).saturating_sub(self.at),
             _ => held,
@@ -23,12 +25,17 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The address after the last byte that may be written.
     pub fn end(&self) -> u32 {
-        self.device.layout.slot_range(self.target()).end
+        let layout = self.device.layout;
+        layout.slot_range(self.target()).end.max(layout.records_range().end)
+    }
+
+    fn is_accepted(&self) -> bool {
+        !matches!(self.phase, Phase::Load(_) | Phase::Identify(_) | Phase::Head(_))
     }
 
     /// How far the update is.
     pub fn progress(&self) -> Progress {
-        let known = self.plan.filter(|_| !matches!(self.phase, Phase::Head(_)));
+        let known = self.plan.filter(|_| self.is_accepted());
         Progress {
             received: self.position,
             package: known.map(|plan| self.payload.saturating_add(plan.payload_size)),
@@ -44,12 +51,12 @@ impl<H: Sha256> Machine<'_, H> {
     pub fn status(&self) -> Status {
         let stage = match &self.phase {
             Phase::Head(head) if head.is_complete() => Stage::Offered,
-            Phase::Head(_) => Stage::Waiting,
-            Phase::Trailer | Phase::Block | Phase::Place => Stage::Receiving,
-            Phase::Stored | Phase::Hash(..) => Stage::Stored,
+            Phase::Load(_) | Phase::Identify(_) | Phase::Head(_) => Stage::Waiting,
+            Phase::Start(_) | Phase::Trailer | Phase::Block | Phase::Place | Phase::Checkpoint(_) => Stage::Receiving,
+            Phase::Stored | Phase::Hash(..) | Phase::Void(_) => Stage::Stored,
             Phase::Complete => Stage::Verified,
         };
-        let incoming = self.plan.filter(|_| !matches!(self.phase, Phase::Head(_))).map(|plan| plan.version);
+        let incoming = self.plan.filter(|_| self.is_accepted()).map(|plan| plan.version);
         Status { running: self.running, target: self.target(), stage, incoming, progress: self.progress() }
     }
 }

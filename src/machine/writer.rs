@@ -154,10 +154,18 @@ impl Writer {
         }
     }
 
-    /// The offset in the slot, if the write at `at` is the first into an image sector.
-    pub(crate) fn sector_edge(&self, layout: &Layout, at: u32) -> Option<u32> {
+    /// The offset in the slot, and in the block buffer, if nothing is under way and the next image bytes are the first
+    /// of a sector.
+    pub(crate) fn at_edge(&self, layout: &Layout) -> Option<(u32, u32)> {
+        let Job { at, from, len } = self.job;
         let in_image = at < self.end.saturating_sub(TRAILER_SIZE);
-        (in_image && layout.sector(at).start == at).then_some(at.saturating_sub(self.start))
+        let waits = len > 0 && self.operation == Operation::Idle;
+        (waits && in_image && layout.sector(at).start == at).then_some((at.saturating_sub(self.start), from))
+    }
+
+    /// Bytes written at once.
+    pub(crate) fn unit(&self) -> u32 {
+        self.unit
     }
 
     /// The address of `offset` in the slot.

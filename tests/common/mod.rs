@@ -118,7 +118,7 @@ pub fn install<const WRITE: usize, const READ: usize, const N: usize>(
     bytes: &[u8],
 ) -> Result<Verified, Error<lockgate::sim::Error>> {
     let mut block = Block::<N>::new();
-    let mut updater = Updater::new(bench.device, bench.running, flash, &mut block);
+    let mut updater = Updater::new(bench.device, flash, &mut block).running(bench.running);
     embedded_io::Write::write_all(&mut updater, bytes)?;
     updater.finish()
 }

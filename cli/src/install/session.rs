@@ -78,7 +78,7 @@ impl<'f> Session<'f> {
     pub(crate) fn new(device: Device<'static>, running: Running, flash: &'f mut FileFlash, block: u32) -> Option<Self> {
         let device: &'static Device<'static> = Box::leak(Box::new(device));
         let policy: Policy = |_| Decision::Accept;
-        let updater = Updater::with_verifier(device, running, flash, buffer(block)?, P256).policy(policy);
+        let updater = Updater::with_verifier(device, flash, buffer(block)?, P256).running(running).policy(policy);
         Some(Self { updater, received: Vec::new(), offered: false })
     }
 

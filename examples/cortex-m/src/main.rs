@@ -76,7 +76,7 @@ fn update(
     tx: &mut Transmitter,
 ) -> Result<Verified, Error<FlashError, UartError>> {
     let mut next_line = 0;
-    Updater::new(&DEVICE, RUNNING, flash, block).install(rx, |progress| {
+    Updater::new(&DEVICE, flash, block).running(RUNNING).install(rx, |progress| {
         if let Some(image) = progress.image.filter(|_| progress.written >= next_line) {
             say(tx, format_args!("progress {}/{image}", progress.written));
             next_line = image.min(progress.written + PROGRESS_STEP);

@@ -1,0 +1,132 @@
+//! Whether a slot holds an image that may run: its trailer, its hash and, by choice, its signatures
+//! (`docs/format.md`, section 9).
+
+use embedded_storage::nor_flash::NorFlash;
+
+use super::{Boot, CounterStore, Platform};
+use crate::device::Device;
+use crate::digest::{digest, Digest, Sha256};
+use crate::layout::{Slot, Strategy};
+use crate::manifest::Manifest;
+use crate::trust::{SignatureJob, Verify};
+use crate::updater::{Chunk, CHUNK};
+use crate::wire::{
+    section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, PRELUDE_SIZE,
+    SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
+};
+
+/// Bytes hashed between two calls for the watchdog.
+const WATCHDOG_INTERVAL: u32 = 4096;
+
+/// Who says whose image a slot holds.
+pub trait Judge {
+    /// Whether the keys of `device` vouch for a trailer: `signed` is its prelude and manifest, `section` what follows its
+    /// signatures' length.
+    fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool;
+}
+
+/// The flash is trusted: nothing was written to it that was not authenticated before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HashOnly;
+
+impl Judge for HashOnly {
+    fn vouches<H: Sha256>(&mut self, _: &Device<'_>, _: &[u8], _: &[u8]) -> bool {
+        true
+    }
+}
+
+/// A threshold of the device's keys must have signed. Their checks may take a second each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signatures<V>(pub V);
+
+impl<V: Verify> Judge for Signatures<V> {
+    fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool {
+        let keys = device.keys();
+        let ids = keys.ids::<H>();
+        let digest = digest::<H>(&[&UPDATE_DOMAIN, signed]);
+        let (mut rest, mut previous, mut valid) = (section, None, 0u8);
+        while let Some(bytes) = rest.first_chunk::<ENTRY_HEADER_SIZE>() {
+            let Ok(header) = EntryHeader::parse(bytes, previous.as_ref(), rest.len()) else { return false };
+            let (entry, behind) = rest.split_at_checked(header.size()).unwrap_or((rest, &[]));
+            let signature = entry.split_last_chunk::<ES256_SIZE>().map(|(_, signature)| signature);
+            let key = ids.iter().position(|id| header.algorithm == ES256 && *id == header.key);
+            if let (Some(key), Some(signature)) = (key, signature) {
+                if let (Some(id), Some(key)) = (ids.get(key), keys.keys().get(key)) {
+                    let job = SignatureJob { key, id, digest: &digest, signature };
+                    valid = valid.saturating_add(u8::from(job.check(&mut self.0).valid));
+                }
+            }
+            (rest, previous) = (behind, Some(header));
+        }
+        rest.is_empty() && valid >= keys.threshold()
+    }
+}
+
+/// A trailer that is well-formed, of this device, and vouched for.
+pub(super) struct Trailer {
+    pub(super) manifest: Manifest,
+    pub(super) digest: Digest,
+}
+
+impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F, P, J, C, H> {
+    /// The trailer of an image that may run in the slot it will run in, its counter not below `floor`.
+    #[inline(never)] // its buffer is not on the stack while the image is hashed
+    pub(super) fn trailer(&mut self, slot: Slot, floor: u32) -> Option<Trailer> {
+        let mut room = TrailerRoom([0; TRAILER_SIZE as usize]);
+        let end = self.device.layout().slot_range(slot).end;
+        // Chunk by chunk: what lies behind the trailer's own bytes may be unreadable.
+        let mut at = end.saturating_sub(TRAILER_SIZE);
+        for chunk in room.0.chunks_mut(CHUNK) {
+            if self.flash.read(at, chunk).is_err() {
+                chunk.fill(0);
+            }
+            at = at.saturating_add(CHUNK as u32);
+        }
+        let (prelude, rest) = room.0.split_at_checked(PRELUDE_SIZE)?;
+        let prelude = Prelude::parse(prelude).ok().filter(|prelude| prelude.object == ObjectType::Update)?;
+        let (body, rest) = rest.split_at_checked(prelude.body)?;
+        let (length, rest) = rest.split_first_chunk::<SECTION_LENGTH_SIZE>()?;
+        let section = rest.get(..usize::from(section_length(*length).ok()?))?;
+        let manifest = Manifest::parse_stored(body).ok()?;
+        let signed = room.0.get(..PRELUDE_SIZE.saturating_add(prelude.body))?;
+        let runs_in = if self.device.layout().strategy() == Strategy::Swap { Slot::A } else { slot };
+        let fits = self.device.runs(&manifest, runs_in) && manifest.image_size <= self.device.layout().slot_capacity(slot);
+        let current = fits && manifest.security_counter >= floor;
+        let vouched = current && self.judge.vouches::<H>(self.device, signed, section);
+        vouched.then(|| Trailer { digest: digest::<H>(&[signed]), manifest })
+    }
+
+    /// The image in `slot`, if all of it verifies.
+    pub(super) fn verified(&mut self, slot: Slot, floor: u32) -> Option<Trailer> {
+        let trailer = self.trailer(slot, floor)?;
+        let Manifest { image_size, image_digest, .. } = trailer.manifest;
+        (self.image_digest(slot, image_size)? == image_digest).then_some(trailer)
+    }
+
+    /// SHA-256 of the slot's first `size` bytes; none if they cannot be read.
+    #[inline(never)]
+    fn image_digest(&mut self, slot: Slot, size: u32) -> Option<Digest> {
+        let start = self.device.layout().slot_range(slot).start;
+        let mut chunk = Chunk([0; CHUNK]);
+        let mut hash = H::new();
+        let mut done = 0u32;
+        while done < size {
+            if done.is_multiple_of(WATCHDOG_INTERVAL) {
+                self.platform.feed_watchdog();
+            }
+            let wanted = size.saturating_sub(done).min(CHUNK as u32) as usize;
+            // Whole chunks, as the flash reads: behind the image lies the rest of its slot.
+            self.flash.read(start.saturating_add(done), &mut chunk.0).ok().or_else(|| {
+                let units = wanted.next_multiple_of(F::READ_SIZE.max(1)).min(CHUNK);
+                self.flash.read(start.saturating_add(done), chunk.0.get_mut(..units)?).ok()
+            })?;
+            hash.update(chunk.0.get(..wanted)?);
+            done = done.saturating_add(wanted as u32);
+        }
+        Some(hash.finish())
+    }
+}
+
+/// Room for a trailer, aligned as flash controllers like it.
+#[repr(C, align(4))]
+struct TrailerRoom([u8; TRAILER_SIZE as usize]);

@@ -1,0 +1,122 @@
+//! The async driver of the records: the same names. Dropping a future midway leaves the change made or not; the next call reads
+//! the records again.
+
+use embedded_storage_async::nor_flash::NorFlash;
+
+use super::{BootStatus, Control};
+use crate::asynch::Async;
+use crate::device::Device;
+use crate::digest::Sha256;
+use crate::error::{Error, Stop};
+use crate::layout::Slot;
+use crate::receipt::Verified;
+use crate::records::{Log, Request, State, Stride, Work};
+
+/// Does what the work asks for. An error of the flash that the log could make up for is passed over.
+async fn carry_out<F: NorFlash, H: Sha256>(
+    log: &mut Log<'_>,
+    work: &mut Work,
+    flash: &mut F,
+) -> Result<(), Error<F::Error>> {
+    let mut stride = Stride::new();
+    let mut cause = None;
+    loop {
+        match work.request(log) {
+            Request::Done => return Ok(()),
+            Request::Failed => return Err(cause.map_or(Error::Records, Error::Flash)),
+            Request::Erase(sector) => {
+                let outcome = flash.erase(sector.start, sector.end()).await;
+                work.done::<H>(log, outcome.is_ok());
+                cause = outcome.err().or(cause);
+            }
+            Request::Write { at, bytes } => {
+                let outcome = flash.write(at, bytes).await;
+                work.done::<H>(log, outcome.is_ok());
+                cause = outcome.err().or(cause);
+            }
+            Request::Read { at, len } => {
+                let bytes = stride.room(len);
+                let outcome = flash.read(at, bytes).await;
+                work.read::<H>(log, outcome.is_ok().then_some(bytes));
+            }
+        }
+    }
+}
+
+impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H, Async> {
+    /// The records of `device` in `flash`. Reads nothing yet.
+    pub fn new(device: &Device<'d>, flash: F) -> Self {
+        Self::build(device, flash, F::READ_SIZE)
+    }
+
+    /// As the blocking [`status`](Control::status).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn status(&mut self) -> Result<BootStatus, Error<F::Error>> {
+        self.load().await?;
+        Ok(BootStatus::of(self.log.state, self.strategy))
+    }
+
+    /// As the blocking [`try_next`](Control::try_next).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
+        self.load().await?;
+        let state = self.log.state.ok_or(Error::Superseded)?;
+        self.write(state.pending(&receipt).map_err(Stop::widen)?).await
+    }
+
+    /// As the blocking [`confirm`](Control::confirm).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn confirm(&mut self) -> Result<(), Error<F::Error>> {
+        self.load().await?;
+        match self.log.state.and_then(|state| state.confirmed(self.strategy)) {
+            Some(state) => self.write(state).await,
+            None => Ok(()),
+        }
+    }
+
+    /// As the blocking [`reject`](Control::reject).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn reject(&mut self) -> Result<(), Error<F::Error>> {
+        self.load().await?;
+        let state = self.log.state.ok_or(Error::NotOnTrial)?;
+        self.write(state.rejected().map_err(Stop::widen)?).await
+    }
+
+    /// As the blocking [`initialize`](Control::initialize).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
+        self.load().await?;
+        if self.log.state.is_some() {
+            return Err(Error::Misuse("the record log is there already"));
+        }
+        self.write(State::new(slot, security_counter)).await
+    }
+
+    async fn load(&mut self) -> Result<(), Error<F::Error>> {
+        if self.log.loaded {
+            return Ok(());
+        }
+        let mut work = Work::load(&mut self.log);
+        carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).await
+    }
+
+    async fn write(&mut self, state: State) -> Result<(), Error<F::Error>> {
+        let mut work = Work::state::<H>(&mut self.log, state);
+        carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).await
+    }
+}

@@ -1,0 +1,124 @@
+//! The blocking driver of the records.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use super::{BootStatus, Control};
+use crate::device::Device;
+use crate::digest::Sha256;
+use crate::error::{Error, Stop};
+use crate::layout::Slot;
+use crate::receipt::Verified;
+use crate::records::{Log, Request, State, Stride, Work};
+
+/// Does what the work asks for. An error of the flash that the log could make up for is passed over.
+pub(crate) fn carry_out<F: NorFlash, H: Sha256>(
+    log: &mut Log<'_>,
+    work: &mut Work,
+    flash: &mut F,
+) -> Result<(), Error<F::Error>> {
+    let mut stride = Stride::new();
+    let mut cause = None;
+    loop {
+        match work.request(log) {
+            Request::Done => return Ok(()),
+            Request::Failed => return Err(cause.map_or(Error::Records, Error::Flash)),
+            Request::Erase(sector) => {
+                let outcome = flash.erase(sector.start, sector.end());
+                work.done::<H>(log, outcome.is_ok());
+                cause = outcome.err().or(cause);
+            }
+            Request::Write { at, bytes } => {
+                let outcome = flash.write(at, bytes);
+                work.done::<H>(log, outcome.is_ok());
+                cause = outcome.err().or(cause);
+            }
+            Request::Read { at, len } => {
+                let bytes = stride.room(len);
+                let outcome = flash.read(at, bytes);
+                work.read::<H>(log, outcome.is_ok().then_some(bytes));
+            }
+        }
+    }
+}
+
+impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H> {
+    /// The records of `device` in `flash`. Reads nothing yet.
+    pub fn new(device: &Device<'d>, flash: F) -> Self {
+        Self::build(device, flash, F::READ_SIZE)
+    }
+
+    /// Why the running image runs, and what becomes of the last update. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// None today: what cannot be read is no record.
+    pub fn status(&mut self) -> Result<BootStatus, Error<F::Error>> {
+        self.load()?;
+        Ok(BootStatus::of(self.log.state, self.strategy))
+    }
+
+    /// Asks the boot stage to try, at the next reset, the image that `receipt` is for. A power cut leaves it asked or
+    /// not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Superseded`] if another update was started, or this one again, since the receipt was given. Nothing is
+    /// changed then.
+    pub fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
+        self.load()?;
+        let state = self.log.state.ok_or(Error::Superseded)?;
+        self.write(state.pending(&receipt).map_err(Stop::widen)?)
+    }
+
+    /// Keeps the image on trial, and raises the security counter to its own. Call it once the application has shown that
+    /// it works. Confirmed already, it changes nothing. A power cut leaves it confirmed or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image stays on trial.
+    pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
+        self.load()?;
+        match self.log.state.and_then(|state| state.confirmed(self.strategy)) {
+            Some(state) => self.write(state),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the image on trial up: the next boot goes back to the old one, and this image is refused from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOnTrial`].
+    pub fn reject(&mut self) -> Result<(), Error<F::Error>> {
+        self.load()?;
+        let state = self.log.state.ok_or(Error::NotOnTrial)?;
+        self.write(state.rejected().map_err(Stop::widen)?)
+    }
+
+    /// Writes the first record, as a factory does: the confirmed image is in `slot`. Without it the first boot finds that
+    /// out from the trailers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] if there are records already.
+    pub fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
+        self.load()?;
+        if self.log.state.is_some() {
+            return Err(Error::Misuse("the record log is there already"));
+        }
+        self.write(State::new(slot, security_counter))
+    }
+
+    fn load(&mut self) -> Result<(), Error<F::Error>> {
+        if self.log.loaded {
+            return Ok(());
+        }
+        let mut work = Work::load(&mut self.log);
+        carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash)
+    }
+
+    fn write(&mut self, state: State) -> Result<(), Error<F::Error>> {
+        let mut work = Work::state::<H>(&mut self.log, state);
+        carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash)
+    }
+}

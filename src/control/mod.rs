@@ -1,0 +1,135 @@
+//! What an application says to its boot stage: try this image, keep it, go back. And what it is told: why it runs.
+//!
+//! ```text
+//!   Updater::finish ──> Verified ──> Control::try_next ──> reset ──> trial ──> Control::confirm
+//!                                                                      │
+//!                                              not confirmed in its attempts, or Control::reject
+//!                                                                      v
+//!                                                               the old image again
+//! ```
+
+use core::marker::PhantomData;
+
+use crate::device::Device;
+use crate::digest::{Digest, Sha2};
+use crate::layout::{Slot, Strategy};
+use crate::records::{Log, Phase, Reason, State};
+use crate::updater::Blocking;
+
+#[cfg(feature = "async")]
+mod asynch;
+mod blocking;
+pub(crate) use blocking::carry_out;
+
+/// Why an image runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BootReason {
+    /// It is confirmed.
+    Confirmed,
+    /// It is on trial: unless it is confirmed, the old image comes back after the last attempt.
+    Trial {
+        /// This attempt, from 1.
+        attempt: u8,
+        /// How many there are.
+        limit: u8,
+    },
+    /// It is the confirmed image, and runs (again) because the update did not stay.
+    Reverted(Reason),
+}
+
+/// What becomes of the update that was started last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum UpdateState {
+    /// It is confirmed or given up, or there was none.
+    None,
+    /// It arrives, or is in its slot and waits for its receipt to be used.
+    Receiving,
+    /// It will be tried at the next reset.
+    Pending,
+    /// It runs on trial.
+    Trial,
+    /// The boot stage exchanges the slots, or changes them back.
+    Exchanging,
+}
+
+/// What the records say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BootStatus {
+    /// Why the running image runs.
+    pub reason: BootReason,
+    /// The slot it runs from.
+    pub running: Slot,
+    /// The slot of the confirmed image.
+    pub confirmed: Slot,
+    /// The device's security counter.
+    pub security_counter: u32,
+    /// What becomes of the last update.
+    pub update: UpdateState,
+    /// Its manifest digest, if there was one.
+    pub manifest: Option<Digest>,
+    /// There is a record log. Without one, this is what a boot stage would take for granted.
+    pub recorded: bool,
+}
+
+impl BootReason {
+    pub(crate) fn of(state: &State) -> Self {
+        let byte = |number: u16| u8::try_from(number).unwrap_or(u8::MAX);
+        match (state.phase, state.reason) {
+            (Phase::Trial, _) => Self::Trial { attempt: byte(state.step), limit: state.limit },
+            (_, Some(reason)) => Self::Reverted(reason),
+            (_, None) => Self::Confirmed,
+        }
+    }
+}
+
+impl BootStatus {
+    fn of(state: Option<State>, strategy: Strategy) -> Self {
+        let recorded = state.is_some();
+        let state = state.unwrap_or(State::new(Slot::A, 0));
+        let update = match state.phase {
+            Phase::Confirmed => UpdateState::None,
+            Phase::Receiving => UpdateState::Receiving,
+            Phase::Pending => UpdateState::Pending,
+            Phase::Trial => UpdateState::Trial,
+            Phase::Swapping | Phase::Reverting => UpdateState::Exchanging,
+        };
+        Self {
+            reason: BootReason::of(&state),
+            running: state.running(strategy),
+            confirmed: state.slot,
+            security_counter: state.security_counter,
+            update,
+            manifest: Some(state.update).filter(|digest| *digest != Digest([0; 32])),
+            recorded,
+        }
+    }
+}
+
+/// The application's hold on the records. It reads them when it is first asked, and again whenever what it knows is in
+/// doubt; each change is durable when its call returns.
+///
+/// `F` is the flash (a `&mut` will do), `H` hashes, `M` is [`Blocking`] or [`Async`](crate::asynch::Async).
+#[derive(Debug)]
+pub struct Control<'d, F, H = Sha2, M = Blocking> {
+    flash: F,
+    log: Log<'d>,
+    strategy: Strategy,
+    mode: PhantomData<(H, M)>,
+}
+
+impl<'d, F, H, M> Control<'d, F, H, M> {
+    fn build(device: &Device<'d>, flash: F, read: usize) -> Self {
+        let strategy = device.layout().strategy();
+        Self { flash, log: Log::new(device.layout(), read), strategy, mode: PhantomData }
+    }
+
+    /// Gives the flash back.
+    pub fn release(self) -> F {
+        self.flash
+    }
+}

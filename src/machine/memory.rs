@@ -1,0 +1,202 @@
+//! The machine and its records: read before the first package, written at the start, at checkpoints, and when a slot
+//! turns out to be void.
+
+use core::mem::replace;
+
+use super::accept::Plan;
+use super::head::Head;
+use super::writer::Writer;
+use super::{Machine, Phase, Step};
+use crate::device::Running;
+use crate::digest::{Digest, Sha256};
+use crate::error::{Error, Refusal, Stop};
+use crate::manifest::Manifest;
+use crate::records::{Checkpoint, Log, Phase as Update, Request, State, Work};
+use crate::wire::{ObjectType, Prelude, MAX_MANIFEST, PRELUDE_SIZE, TRAILER_SIZE};
+
+/// Bytes of a trailer that name the image.
+const NAME_SIZE: u32 = 544;
+
+impl<H: Sha256> Machine<'_, H> {
+    /// Says what runs: version and image as they are, the security counter if it is above the records', the slot if there
+    /// are no records. For those who know it better than the running image's trailer.
+    pub fn know(&mut self, running: Running) {
+        (self.running, self.known) = (running, true);
+    }
+
+    /// The state, or what a device without records is taken for.
+    pub(super) fn state(&self) -> State {
+        self.log.state.unwrap_or(State::new(self.running.slot, self.running.security_counter))
+    }
+
+    /// The work on the records that is under way.
+    pub(super) fn work(&mut self) -> Option<&mut Work> {
+        match &mut self.phase {
+            Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work) => Some(work),
+            _ => None,
+        }
+    }
+
+    /// Tells the work how it went.
+    pub(super) fn record(&mut self, tell: impl FnOnce(&mut Work, &mut Log<'_>)) {
+        self.writing = false;
+        if let Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work) = &mut self.phase {
+            tell(work, &mut self.log);
+        }
+    }
+
+    /// Whether the step's failure is made up for: an unreadable record, a place in the log that cannot be written.
+    pub(crate) fn absorbs(&mut self) -> bool {
+        self.work().is_some() || matches!(self.phase, Phase::Identify(_))
+    }
+
+    /// The phase in which a package can begin.
+    pub(super) fn beginning(&mut self) -> Phase<H> {
+        if self.log.loaded {
+            Phase::Head(Head::new())
+        } else {
+            Phase::Load(Work::load(&mut self.log))
+        }
+    }
+
+    /// Work that is done leads on; what failed leads back.
+    pub(super) fn settle(&mut self) -> Result<(), Stop> {
+        let log = &self.log;
+        let end = match &self.phase {
+            Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work) => work.request(log),
+            _ => return Ok(()),
+        };
+        let failed = end == Request::Failed;
+        if !failed && end != Request::Done {
+            return Ok(());
+        }
+        match replace(&mut self.phase, Phase::Place) {
+            Phase::Load(_) => self.loaded(),
+            Phase::Void(_) => {
+                self.rewind();
+                return Err(super::told(Refusal::ImageDigest.into()));
+            }
+            _ if failed => {
+                self.rewind();
+                return Err(Error::Records);
+            }
+            Phase::Start(_) => self.phase = Phase::Trailer,
+            Phase::Checkpoint(_) => self.recorded = self.log.held().map_or(0, |held| held.offset),
+            other => self.phase = other,
+        }
+        Ok(())
+    }
+
+    /// The step that the records ask for.
+    pub(super) fn record_step(&mut self) -> Option<Step<'_>> {
+        let log = &self.log;
+        let (Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work)) = &self.phase else {
+            return None;
+        };
+        match work.request(log) {
+            Request::Erase(sector) => Some(Step::Erase { from: sector.start, to: sector.end() }),
+            Request::Write { at, bytes } => {
+                self.writing = true;
+                Some(Step::Write { at, bytes })
+            }
+            Request::Read { at, len } => Some(Step::Read { at, len }),
+            Request::Done | Request::Failed => None,
+        }
+    }
+
+    /// The log is read: who runs is asked of the trailer.
+    fn loaded(&mut self) {
+        let state = self.state();
+        let slot = state.running(self.device.layout.strategy());
+        let counter = state.security_counter.max(self.running.security_counter);
+        self.running = Running { slot, security_counter: counter, ..self.running };
+        self.writer = Writer::new(self.device.layout, self.target(), self.writer.unit());
+        self.phase = Phase::Identify(0);
+    }
+
+    /// What is read of the running image's trailer, and where.
+    pub(super) fn name_at(&self, done: u32) -> (u32, u32) {
+        let wanted = NAME_SIZE.min(self.buffer.capacity() as u32);
+        let end = self.device.layout.slot_range(self.running.slot).end;
+        (end.saturating_sub(TRAILER_SIZE).saturating_add(done), wanted.saturating_sub(done))
+    }
+
+    /// Bytes of the trailer, or none because of a read error.
+    pub(super) fn identify(&mut self, done: u32, bytes: Option<&[u8]>) {
+        let (_, left) = self.name_at(done);
+        let all = match bytes {
+            Some(bytes) if bytes.len() <= left as usize && !bytes.is_empty() => {
+                if let Some(room) = self.buffer.data().get_mut(done as usize..) {
+                    crate::block::copy(room, bytes);
+                }
+                done.saturating_add(bytes.len() as u32)
+            }
+            _ => 0,
+        };
+        if all > 0 && (bytes.map_or(0, <[u8]>::len) as u32) < left {
+            self.phase = Phase::Identify(all);
+            return;
+        }
+        self.phase = Phase::Head(Head::new());
+        if let Some(manifest) = self.named(all as usize) {
+            self.running.version = manifest.version;
+            self.running.image = Some(manifest.image_digest);
+            if self.log.state.is_none() {
+                self.running.security_counter = self.running.security_counter.max(manifest.security_counter);
+            }
+        }
+    }
+
+    fn named(&mut self, bytes: usize) -> Option<Manifest> {
+        let trailer = self.buffer.data().get(..bytes.min(PRELUDE_SIZE.saturating_add(MAX_MANIFEST)))?;
+        let prelude = Prelude::parse(trailer.get(..PRELUDE_SIZE)?).ok()?;
+        let body = trailer.get(PRELUDE_SIZE..)?.get(..prelude.body)?;
+        let manifest = Manifest::parse_stored(body).ok()?;
+        (prelude.object == ObjectType::Update && !self.known).then_some(manifest)
+    }
+
+    /// The application agreed to the update: this is made known before the first erase. Gives the checkpoint to go on
+    /// from.
+    pub(super) fn start(&mut self, update: Digest, plan: &Plan) -> Option<Checkpoint> {
+        let state = self.state();
+        let same = state.phase == Update::Receiving && state.update == update;
+        let held = self.log.held().filter(|held| same && self.is_checkpoint(held, plan));
+        self.recorded = held.map_or(0, |held| held.offset);
+        if same && self.log.fresh {
+            self.phase = Phase::Trailer;
+        } else {
+            let state = if same { state } else { state.receiving(update, plan.image, plan.security_counter) };
+            self.phase = Phase::Start(Work::state::<H>(&mut self.log, state));
+        }
+        held
+    }
+
+    /// Whether a raw install of `plan` can go on there: nothing that is stored is believed unseen.
+    fn is_checkpoint(&self, held: &Checkpoint, plan: &Plan) -> bool {
+        let edge = self.writer.address(held.offset);
+        held.offset == held.payload && held.offset < plan.image_size && self.device.layout.sector(edge).start == edge
+    }
+
+    /// Before the first write into a sector: this is where to go on should it fail.
+    pub(super) fn keep_checkpoint(&mut self) {
+        let (Phase::Place, Some(chain)) = (&self.phase, &self.chain) else { return };
+        let Some((offset, from)) = self.writer.at_edge(self.device.layout) else { return };
+        if self.log.held().is_some_and(|held| held.offset == offset) {
+            return;
+        }
+        let (_, hash) = chain.place();
+        let checkpoint = Checkpoint { offset, payload: chain.offset().saturating_add(from), hash };
+        let due = self.recorded.checked_add(self.device.checkpoint_interval).is_some_and(|due| offset >= due);
+        if due && offset > 0 {
+            self.phase = Phase::Checkpoint(Work::checkpoint::<H>(&mut self.log, checkpoint));
+        } else {
+            self.log.hold(checkpoint);
+        }
+    }
+
+    /// The slot does not hold the image that was signed: no checkpoint of this start may be gone on from.
+    pub(super) fn void(&mut self) {
+        let state = self.state().void();
+        self.phase = Phase::Void(Work::state::<H>(&mut self.log, state));
+    }
+}

@@ -1,0 +1,23 @@
+//! The record log: the device's memory of its updates, which no torn write can confuse.
+//!
+//! The bytes are on `docs/records.md`, which is normative; what is expected of the flash on `docs/flash-contract.md`.
+//!
+//! ```text
+//!   grid  <-  payload  <-  reader  <-  read   \
+//!                          (a record)  (a log)  >  log: Log and Work  <-  the machine, Control, the boot stage
+//!                                      write  /
+//! ```
+//!
+//! Nothing here does I/O: a [`Work`] says what is to be read, erased and programmed, and is told how it went.
+
+mod grid;
+mod log;
+mod payload;
+mod read;
+mod reader;
+mod transition;
+mod write;
+
+pub(crate) use log::{Log, Request, Stride, Work};
+pub use payload::Reason;
+pub(crate) use payload::{Checkpoint, Phase, State};

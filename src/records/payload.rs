@@ -1,0 +1,312 @@
+//! What records say, byte for byte (`docs/records.md`, section 2).
+
+use crate::digest::{digest, Digest, Sha256};
+use crate::layout::Slot;
+
+/// Bytes of a body: the longest payload and its check, in whole units of any size.
+pub(crate) const MAX_BODY: usize = 96;
+/// Bytes of a header's payload.
+pub(crate) const HEADER_SIZE: usize = 12;
+/// Bytes of a state's payload.
+pub(crate) const STATE_SIZE: usize = 88;
+/// Bytes of a checkpoint's payload.
+pub(crate) const CHECKPOINT_SIZE: usize = 44;
+
+const VERSION: u8 = 1;
+const MAGIC: [u8; 4] = *b"LGRL";
+const SEED: [u8; 4] = *b"LGR1";
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Header,
+    State,
+    Checkpoint,
+}
+
+impl Kind {
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Header => 1,
+            Self::State => 2,
+            Self::Checkpoint => 3,
+        }
+    }
+
+    pub(crate) const fn of(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Header),
+            2 => Some(Self::State),
+            3 => Some(Self::Checkpoint),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn size(self) -> usize {
+        match self {
+            Self::Header => HEADER_SIZE,
+            Self::State => STATE_SIZE,
+            Self::Checkpoint => CHECKPOINT_SIZE,
+        }
+    }
+}
+
+/// The check of a record that begins at `stride` of a sector of `generation`.
+pub(crate) fn check<H: Sha256>(generation: u32, stride: u16, payload: &[u8]) -> [u8; 4] {
+    let Digest([c0, c1, c2, c3, ..]) =
+        digest::<H>(&[&SEED, &generation.to_le_bytes(), &stride.to_le_bytes(), payload]);
+    [c0, c1, c2, c3]
+}
+
+/// The generation in a header's payload, if it is one for units of `unit` bytes.
+pub(crate) fn generation(payload: &[u8], unit: u32) -> Option<u32> {
+    let &[kind, _, version, units, g0, g1, g2, g3, m0, m1, m2, m3] = payload.first_chunk::<HEADER_SIZE>()?;
+    let fits = kind == Kind::Header.number() && version == VERSION && u32::from(units) == unit;
+    Some(u32::from_le_bytes([g0, g1, g2, g3])).filter(|&number| fits && number > 0 && [m0, m1, m2, m3] == MAGIC)
+}
+
+/// A header's payload.
+pub(crate) fn header(generation: u32, unit: u32) -> [u8; HEADER_SIZE] {
+    let [g0, g1, g2, g3] = generation.to_le_bytes();
+    let [m0, m1, m2, m3] = MAGIC;
+    [Kind::Header.number(), 1, VERSION, unit as u8, g0, g1, g2, g3, m0, m1, m2, m3]
+}
+
+/// What becomes of the update that was started last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    #[default]
+    Confirmed,
+    Receiving,
+    Pending,
+    Swapping,
+    Trial,
+    Reverting,
+}
+
+const PHASES: [Phase; 6] =
+    [Phase::Confirmed, Phase::Receiving, Phase::Pending, Phase::Swapping, Phase::Trial, Phase::Reverting];
+
+/// Why the last update did not stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Reason {
+    /// It was not confirmed in the attempts it had.
+    NotConfirmed,
+    /// It did not verify when it was to start.
+    Invalid,
+    /// The application asked to go back.
+    Rejected,
+    /// The confirmed image did not verify any more; the one in the other slot did.
+    Fallback,
+    /// Another bootloader went back.
+    Foreign,
+}
+
+const REASONS: [Reason; 5] =
+    [Reason::NotConfirmed, Reason::Invalid, Reason::Rejected, Reason::Fallback, Reason::Foreign];
+
+impl core::fmt::Display for Reason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NotConfirmed => "not confirmed in its attempts",
+            Self::Invalid => "the image did not verify",
+            Self::Rejected => "the application asked to go back",
+            Self::Fallback => "the confirmed image did not verify, the other slot's did",
+            Self::Foreign => "the bootloader went back",
+        })
+    }
+}
+
+/// The first 16 bytes of an image digest: enough to refuse an image that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ImageId(pub(crate) [u8; 16]);
+
+impl From<Digest> for ImageId {
+    fn from(Digest(bytes): Digest) -> Self {
+        Self(bytes.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The device's memory of its updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) start: u16,
+    pub(crate) security_counter: u32,
+    pub(crate) next_counter: u32,
+    pub(crate) phase: Phase,
+    pub(crate) slot: Slot,
+    pub(crate) step: u16,
+    pub(crate) sectors: u16,
+    pub(crate) limit: u8,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) update: Digest,
+    pub(crate) image: ImageId,
+    pub(crate) failed: ImageId,
+}
+
+impl State {
+    /// A device that never had an update, its confirmed image in `slot`.
+    pub(crate) const fn new(slot: Slot, security_counter: u32) -> Self {
+        Self {
+            start: 0,
+            security_counter,
+            next_counter: 0,
+            phase: Phase::Confirmed,
+            slot,
+            step: 0,
+            sectors: 0,
+            limit: 0,
+            reason: None,
+            update: Digest([0; 32]),
+            image: ImageId([0; 16]),
+            failed: ImageId([0; 16]),
+        }
+    }
+
+    /// The payload, in a record of `strides`.
+    pub(crate) fn encode(&self, strides: u16) -> [u8; STATE_SIZE] {
+        let mut bytes = [0; STATE_SIZE];
+        let number = |index: Option<usize>| index.map_or(0, |index| index as u8);
+        let mut room = bytes.iter_mut();
+        let mut put = |field: &[u8]| room.by_ref().zip(field).for_each(|(byte, value)| *byte = *value);
+        put(&[Kind::State.number(), strides as u8]);
+        put(&self.start.to_le_bytes());
+        put(&self.security_counter.to_le_bytes());
+        put(&self.next_counter.to_le_bytes());
+        put(&[number(PHASES.iter().position(|phase| *phase == self.phase)), u8::from(self.slot == Slot::B)]);
+        put(&self.step.to_le_bytes());
+        put(&self.sectors.to_le_bytes());
+        let reason = self.reason.and_then(|reason| REASONS.iter().position(|other| *other == reason));
+        put(&[self.limit, reason.map_or(0, |index| (index as u8).saturating_add(1))]);
+        put(&self.update.0);
+        put(&self.image.0);
+        put(&self.failed.0);
+        bytes
+    }
+
+    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
+        let mut fields = Fields(payload.get(2..STATE_SIZE)?);
+        let state = Self {
+            start: u16::from_le_bytes(fields.take()?),
+            security_counter: u32::from_le_bytes(fields.take()?),
+            next_counter: u32::from_le_bytes(fields.take()?),
+            phase: *PHASES.get(usize::from(fields.byte()?))?,
+            slot: match fields.byte()? {
+                0 => Slot::A,
+                1 => Slot::B,
+                _ => return None,
+            },
+            step: u16::from_le_bytes(fields.take()?),
+            sectors: u16::from_le_bytes(fields.take()?),
+            limit: fields.byte()?,
+            reason: match fields.byte()? {
+                0 => None,
+                number => Some(*REASONS.get(usize::from(number.saturating_sub(1)))?),
+            },
+            update: Digest(fields.take()?),
+            image: ImageId(fields.take()?),
+            failed: ImageId(fields.take()?),
+        };
+        (fields.take()? == [0; 4]).then_some(state)
+    }
+}
+
+/// Where an interrupted install goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    /// Offset in the slot: a sector's first byte.
+    pub(crate) offset: u32,
+    /// Payload bytes, links not counted, in front of it.
+    pub(crate) payload: u32,
+    /// The hash of the block that holds that payload byte.
+    pub(crate) hash: Digest,
+}
+
+impl Checkpoint {
+    pub(crate) fn encode(&self, start: u16, strides: u16) -> [u8; CHECKPOINT_SIZE] {
+        let mut bytes = [0; CHECKPOINT_SIZE];
+        let mut room = bytes.iter_mut();
+        let mut put = |field: &[u8]| room.by_ref().zip(field).for_each(|(byte, value)| *byte = *value);
+        put(&[Kind::Checkpoint.number(), strides as u8]);
+        put(&start.to_le_bytes());
+        put(&self.offset.to_le_bytes());
+        put(&self.payload.to_le_bytes());
+        put(&self.hash.0);
+        bytes
+    }
+
+    /// The checkpoint, and the start it belongs to.
+    pub(crate) fn decode(payload: &[u8]) -> Option<(u16, Self)> {
+        let mut fields = Fields(payload.get(2..CHECKPOINT_SIZE)?);
+        let start = u16::from_le_bytes(fields.take()?);
+        let offset = u32::from_le_bytes(fields.take()?);
+        let payload = u32::from_le_bytes(fields.take()?);
+        Some((start, Self { offset, payload, hash: Digest(fields.take()?) }))
+    }
+}
+
+/// Little fields, one after the other.
+struct Fields<'b>(&'b [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take().map(|[byte]| byte)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_reads_as_it_was_written() {
+        for (phase, reason) in PHASES.into_iter().zip([None].into_iter().chain(REASONS.into_iter().map(Some))) {
+            let state = State {
+                start: 0x1234,
+                security_counter: 0xDEAD_BEEF,
+                next_counter: 7,
+                phase,
+                slot: Slot::B,
+                step: 300,
+                sectors: 99,
+                limit: 3,
+                reason,
+                update: Digest([1; 32]),
+                image: ImageId([2; 16]),
+                failed: ImageId([3; 16]),
+            };
+            assert_eq!(State::decode(&state.encode(2)), Some(state));
+        }
+    }
+
+    #[test]
+    fn values_out_of_their_tables_are_no_state() {
+        let good = State::new(Slot::A, 1).encode(2);
+        for (at, value) in [(12, 6), (13, 2), (19, 6), (84, 1), (87, 1)] {
+            let mut bad = good;
+            bad[at] = value;
+            assert_eq!(State::decode(&bad), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_for_its_unit_and_version_only() {
+        let good = header(5, 8);
+        assert_eq!(generation(&good, 8), Some(5));
+        assert_eq!(generation(&good, 4), None);
+        assert_eq!(generation(&header(0, 8), 8), None);
+        for at in [0, 2, 8, 11] {
+            let mut bad = good;
+            bad[at] ^= 1;
+            assert_eq!(generation(&bad, 8), None, "byte {at}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How one state leads to the next (`docs/records.md`, section 4).
+
+use super::payload::{Phase, Reason, State};
+use crate::digest::Digest;
+use crate::error::{Error, Stop};
+use crate::layout::{Slot, Strategy};
+use crate::receipt::Verified;
+
+impl State {
+    /// An update of this manifest and image was accepted.
+    pub(crate) fn receiving(self, update: Digest, image: Digest, next_counter: u32) -> Self {
+        Self {
+            start: self.start.wrapping_add(1),
+            next_counter,
+            phase: Phase::Receiving,
+            step: 0,
+            sectors: 0,
+            limit: 0,
+            update,
+            image: image.into(),
+            ..self
+        }
+    }
+
+    /// The slot does not hold what was signed: no checkpoint counts any more.
+    pub(crate) fn void(self) -> Self {
+        Self { start: self.start.wrapping_add(1), ..self }
+    }
+
+    /// The receipt is used: the image is to be tried.
+    pub(crate) fn pending(self, receipt: &Verified) -> Result<Self, Stop> {
+        let same = self.start == receipt.start() && self.update == receipt.manifest_digest();
+        match self.phase {
+            Phase::Receiving if same => Ok(Self { phase: Phase::Pending, ..self }),
+            _ => Err(Error::Superseded),
+        }
+    }
+
+    /// The image is started: one attempt more.
+    pub(crate) fn attempt(self, limit: u8) -> Self {
+        let (step, limit) = match self.phase {
+            Phase::Trial => (self.step.saturating_add(1), self.limit),
+            _ => (1, limit),
+        };
+        Self { phase: Phase::Trial, step, limit, reason: None, ..self }
+    }
+
+    /// The update does not stay. With swap the old image has yet to come back.
+    pub(crate) fn failed(self, reason: Reason, strategy: Strategy) -> Self {
+        let phase = match (strategy, self.phase) {
+            (Strategy::Swap, Phase::Trial | Phase::Swapping) => Phase::Reverting,
+            _ => Phase::Confirmed,
+        };
+        Self { phase, step: 0, limit: 0, reason: Some(reason), failed: self.image, ..self }
+    }
+
+    /// The application asks for the old image.
+    pub(crate) fn rejected(self) -> Result<Self, Stop> {
+        match self.phase {
+            Phase::Trial => Ok(Self { step: self.limit.into(), reason: Some(Reason::Rejected), ..self }),
+            _ => Err(Error::NotOnTrial),
+        }
+    }
+
+    /// The image on trial stays; none if no image is on trial.
+    pub(crate) fn confirmed(self, strategy: Strategy) -> Option<Self> {
+        (self.phase == Phase::Trial).then_some(Self {
+            security_counter: self.security_counter.max(self.next_counter),
+            phase: Phase::Confirmed,
+            slot: self.running(strategy),
+            step: 0,
+            limit: 0,
+            reason: None,
+            ..self
+        })
+    }
+
+    /// The slot of the image that runs.
+    pub(crate) fn running(&self, strategy: Strategy) -> Slot {
+        match (self.phase, strategy) {
+            (Phase::Trial, Strategy::Select) => self.slot.other(),
+            _ => self.slot,
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Writes records: fence, body, seal, each read back; opens a new sector when the current one is full
+//! (`docs/records.md`, sections 1 and 3).
+
+use super::grid::{Grid, CHECK_SIZE};
+use super::log::{Current, Log, Request, Ticks};
+use super::payload::{check, header, Kind, MAX_BODY, STATE_SIZE};
+use crate::digest::Sha256;
+use crate::geometry::{Sector, MAX_WRITE_UNIT};
+
+/// Every bit of a unit programmed, for either erased value.
+const PROGRAMMED: [[u8; MAX_WRITE_UNIT as usize]; 2] = [[0x00; MAX_WRITE_UNIT as usize], [0xFF; MAX_WRITE_UNIT as usize]];
+/// Places that a record may give up before a new sector is opened.
+const TRIES: u8 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The sector is erased, to be opened.
+    Erase,
+    /// The next piece is programmed.
+    Program,
+    /// It is read back.
+    Verify,
+}
+
+/// A piece that is programmed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    /// The fence of a stride of the record.
+    Fence(u32),
+    /// Places of the body.
+    Body { place: u32, count: u32 },
+    /// The seal or a tick.
+    Mark { place: u32 },
+}
+
+/// Writing one record, or opening a sector with several.
+#[derive(Debug)]
+pub(crate) struct Write {
+    /// What the caller asked for, and what is being written.
+    asked: Kind,
+    kind: Kind,
+    stage: Stage,
+    opening: bool,
+    ticking: bool,
+    start: u32,
+    generation: u32,
+    first: u16,
+    place: u16,
+    fenced: bool,
+    tries: u8,
+}
+
+impl Write {
+    pub(crate) fn append<H: Sha256>(log: &mut Log<'_>, body: &mut [u8; MAX_BODY], kind: Kind) -> Self {
+        let mut write = Self {
+            asked: kind,
+            kind,
+            stage: Stage::Program,
+            opening: false,
+            ticking: false,
+            start: 0,
+            generation: 0,
+            first: 0,
+            place: 0,
+            fenced: false,
+            tries: TRIES,
+        };
+        write.begin::<H>(log, body);
+        write
+    }
+
+    /// The next tick behind the state written last; none if there is no room, or another power cycle wrote it.
+    pub(crate) fn tick(log: &Log<'_>) -> Option<Self> {
+        let current = log.current?;
+        let Ticks { first, place, end } = log.ticks;
+        (log.fresh && place < end).then_some(Self {
+            asked: Kind::State,
+            kind: Kind::State,
+            stage: Stage::Program,
+            opening: false,
+            ticking: true,
+            start: current.start,
+            generation: current.generation,
+            first,
+            place,
+            fenced: true,
+            tries: TRIES,
+        })
+    }
+
+    /// Begins the record in the current sector, or opens another.
+    fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
+        self.ticking = false;
+        let (Some(current), Some(sector)) = (log.current, log.current_sector()) else {
+            return self.open(log, log.first());
+        };
+        if current.next.saturating_add(log.extent(self.kind, sector)) <= log.strides(sector) {
+            (self.start, self.generation) = (current.start, current.generation);
+            return self.prepare::<H>(log, body, current.next);
+        }
+        let unproven = !current.proven && current.other;
+        self.open(log, if unproven { sector } else { log.following(sector) });
+    }
+
+    /// Opens `sector`. What the state had is kept in RAM until it is there.
+    fn open(&mut self, log: &mut Log<'_>, sector: Sector) {
+        log.generation = log.generation.saturating_add(1);
+        (self.opening, self.stage, self.kind) = (true, Stage::Erase, Kind::Header);
+        (self.start, self.generation) = (sector.start, log.generation);
+    }
+
+    /// Encodes the record for the place that begins at stride `first`.
+    fn prepare<H: Sha256>(&mut self, log: &Log<'_>, body: &mut [u8; MAX_BODY], first: u16) {
+        (self.stage, self.first, self.place, self.fenced) = (Stage::Program, first, 0, false);
+        let extent = log.extent(self.kind, log.sector(self.start));
+        body.fill(0);
+        match (self.kind, log.state, log.checkpoint) {
+            (Kind::State, Some(state), _) => copy(body, 0, &state.encode(extent)),
+            (Kind::Checkpoint, _, Some((start, checkpoint))) => copy(body, 0, &checkpoint.encode(start, extent)),
+            _ => copy(body, 0, &header(self.generation, log.grid.unit())),
+        }
+        let size = self.kind.size();
+        let check = check::<H>(self.generation, first, body.get(..size).unwrap_or_default());
+        copy(body, size, &check);
+    }
+
+    fn piece(&self, grid: Grid) -> Piece {
+        let seal = grid.body(self.kind.size());
+        let place = u32::from(self.place);
+        let (stride, offset) = grid.place(place);
+        if !self.fenced {
+            return Piece::Fence(stride);
+        }
+        if place >= seal {
+            return Piece::Mark { place };
+        }
+        let room = grid.units(grid.stride().saturating_sub(offset).min(MAX_WRITE_UNIT));
+        Piece::Body { place, count: room.min(seal.saturating_sub(place)) }
+    }
+
+    /// Offset of the piece's stride in the sector, the piece's in it, and its bytes.
+    fn bytes<'b>(&self, grid: Grid, body: &'b [u8; MAX_BODY]) -> (u32, u32, &'b [u8]) {
+        let unit = grid.unit();
+        let (stride, offset, bytes) = match self.piece(grid) {
+            Piece::Body { place, count } => {
+                let (stride, offset) = grid.place(place);
+                let from = place.saturating_mul(unit) as usize;
+                let to = from.saturating_add(count.saturating_mul(unit) as usize);
+                (stride, offset, body.get(from..to).unwrap_or_default())
+            }
+            piece => {
+                let [zeros, ones] = &PROGRAMMED;
+                let marks: &[u8] = if grid.programmed() == 0 { zeros } else { ones };
+                let (stride, offset) = match piece {
+                    Piece::Mark { place } => grid.place(place),
+                    Piece::Fence(stride) => (stride, 0),
+                    Piece::Body { .. } => (0, 0),
+                };
+                (stride, offset, marks.get(..unit as usize).unwrap_or_default())
+            }
+        };
+        (u32::from(self.first).saturating_add(stride).saturating_mul(grid.stride()), offset, bytes)
+    }
+
+    pub(crate) fn request<'b>(&self, log: &Log<'_>, body: &'b [u8; MAX_BODY]) -> Request<'b> {
+        let (stride, offset, bytes) = self.bytes(log.grid, body);
+        let at = self.start.saturating_add(stride);
+        match self.stage {
+            Stage::Erase => Request::Erase(log.sector(self.start)),
+            Stage::Program => Request::Write { at: at.saturating_add(offset), bytes },
+            Stage::Verify => Request::Read { at, len: log.grid.stride() },
+        }
+    }
+
+    /// An erase or a write succeeded or failed. Gives whether all is done, or nothing can be.
+    pub(crate) fn done<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY], succeeded: bool) -> Option<bool> {
+        match self.stage {
+            _ if !succeeded => return self.give_up::<H>(log, body),
+            Stage::Erase => self.prepare::<H>(log, body, 0),
+            Stage::Program => self.stage = Stage::Verify,
+            Stage::Verify => {}
+        }
+        None
+    }
+
+    /// A stride was read back, or reads as an error.
+    pub(crate) fn read<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY], read: Option<&[u8]>) -> Option<bool> {
+        let (_, offset, bytes) = self.bytes(log.grid, body);
+        let right = read.is_some_and(|read| read.get(offset as usize..).is_some_and(|read| read.starts_with(bytes)));
+        if !right {
+            return self.give_up::<H>(log, body);
+        }
+        self.stage = Stage::Program;
+        let places = log.grid.places();
+        match self.piece(log.grid) {
+            Piece::Fence(_) => self.fenced = true,
+            Piece::Body { place, count } => {
+                let next = place.saturating_add(count);
+                self.place = next as u16;
+                self.fenced = !next.is_multiple_of(places);
+            }
+            Piece::Mark { .. } => return self.sealed::<H>(log, body),
+        }
+        None
+    }
+
+    /// The record is durable, or the tick is there.
+    fn sealed<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) -> Option<bool> {
+        if self.ticking {
+            log.ticks.place = self.place.saturating_add(1);
+            return Some(true);
+        }
+        let extent = log.extent(self.kind, log.sector(self.start));
+        let behind = self.first.saturating_add(extent);
+        if self.kind == Kind::State {
+            let end = extent.saturating_mul(log.grid.places() as u16);
+            log.ticks = Ticks { first: self.first, place: self.place.saturating_add(1), end };
+            (log.durable, log.fresh) = (true, true);
+        }
+        let next = match self.kind {
+            _ if !self.opening => None,
+            Kind::Header if self.asked == Kind::Checkpoint || log.held().is_some() => Some(Kind::Checkpoint),
+            Kind::Header | Kind::Checkpoint => Some(Kind::State),
+            Kind::State => None,
+        };
+        if let Some(kind) = next {
+            self.kind = kind;
+            self.prepare::<H>(log, body, behind);
+            return None;
+        }
+        let other = log.current.is_some_and(|current| current.start != self.start || current.other);
+        let (start, generation) = (self.start, self.generation);
+        log.current = Some(Current { start, generation, next: behind, proven: true, other });
+        Some(true)
+    }
+
+    /// This place will not do: the next one, a new sector, or none is left.
+    fn give_up<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) -> Option<bool> {
+        if self.opening {
+            let sector = log.sector(self.start);
+            let next = log.following(sector);
+            // Never the sector that holds the state, nor the one it would be lost to; each of the others once.
+            let current = log.current_sector().unwrap_or(log.first());
+            if next == current || (sector == current && log.current.is_some()) {
+                return Some(false);
+            }
+            self.open(log, next);
+            return None;
+        }
+        // A tick that failed may still be read as one: it counts, and the state is written again.
+        let next = if self.ticking { None } else { Some(self.first.saturating_add(log.grid.strides(self.kind.size(), 0) as u16)) };
+        if let (Some(current), Some(next)) = (&mut log.current, next) {
+            current.next = next;
+        }
+        self.tries = self.tries.saturating_sub(1);
+        if self.tries == 0 {
+            if let Some(current) = &mut log.current {
+                current.next = u16::MAX;
+            }
+        }
+        self.begin::<H>(log, body);
+        None
+    }
+}
+
+fn copy(body: &mut [u8; MAX_BODY], from: usize, bytes: &[u8]) {
+    if let Some(room) = body.get_mut(from..from.saturating_add(bytes.len())) {
+        room.copy_from_slice(bytes);
+    }
+}
+
+const _: () = assert!(STATE_SIZE + CHECK_SIZE <= MAX_BODY);
