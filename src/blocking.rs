@@ -12,7 +12,7 @@ use crate::machine::{Ack, Machine, Step};
 use crate::receipt::Verified;
 use crate::status::Progress;
 use crate::trust::Verify;
-use crate::updater::{unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL};
+use crate::updater::{because, unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL};
 
 #[cfg(feature = "p256")]
 impl<'a, F: NorFlash> Updater<'a, F> {
@@ -25,12 +25,7 @@ impl<'a, F: NorFlash> Updater<'a, F> {
 
 impl<'a, F: NorFlash, V: Verify, H: Sha256> Updater<'a, F, V, AcceptAll, H> {
     /// An updater with a verifier (and, by the type `H`, a hash) of your own.
-    pub fn with_verifier(
-        device: &'a Device<'a>,
-        flash: F,
-        block: impl Into<Buffer<'a>>,
-        verifier: V,
-    ) -> Self {
+    pub fn with_verifier(device: &'a Device<'a>, flash: F, block: impl Into<Buffer<'a>>, verifier: V) -> Self {
         let unit = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
         Self::build(Machine::new(device, block, unit), flash, verifier)
     }
@@ -57,6 +52,42 @@ where
         self.machine.finish().map_err(Stop::widen)?;
         self.run()?;
         self.machine.receipt().ok_or(Error::Misuse("the update is not complete"))
+    }
+
+    /// Makes the receipt again for an update that was complete before a reset: its trailer is verified and its slot hashed, as
+    /// `finish` does. For when power was lost between `finish` and [`Control::try_next`](crate::Control::try_next).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingStaged`] if the records know of no such update, or its slot is not whole; a [`Refusal`](crate::Refusal)
+    /// if the device would not take it now.
+    pub fn staged(&mut self) -> Result<Verified, Error<F::Error>> {
+        self.machine.restart();
+        self.run()?;
+        let (mut at, mut left) = self.machine.stage().map_err(Stop::widen)?;
+        let mut chunk = Chunk([0; CHUNK]);
+        while left > 0 && !self.machine.is_offered() {
+            let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(left as usize));
+            self.flash.read(at, bytes).map_err(Error::Flash)?;
+            let mut rest: &[u8] = bytes;
+            while !rest.is_empty() && !self.machine.is_offered() {
+                let taken = self.machine.feed(rest).map_err(Stop::widen)?;
+                rest = rest.get(taken..).unwrap_or_default();
+                self.check_signature()?;
+            }
+            (at, left) = (at.saturating_add(CHUNK as u32), left.saturating_sub(CHUNK as u32));
+        }
+        self.machine.adopt().map_err(Stop::widen)?;
+        self.finish()
+    }
+
+    /// Checks the signature that waits, if one does.
+    fn check_signature(&mut self) -> Result<(), Error<F::Error>> {
+        let outcome = match self.machine.step().map_err(Stop::widen)? {
+            Step::Verify(job) => job.check(&mut self.verifier),
+            _ => return Ok(()),
+        };
+        self.machine.ack(Ack::Signature(outcome)).map_err(Stop::widen)
     }
 
     /// Reads a package, installs it and gives the receipt. Stops reading at its last byte, so a link that
@@ -131,9 +162,14 @@ where
 
     /// Does what the machine asks for until it wants input.
     fn run(&mut self) -> Result<(), Error<F::Error>> {
+        let mut cause = None;
         loop {
             let end = self.machine.end() as usize;
-            let outcome = match self.machine.step().map_err(Stop::widen)? {
+            let step = match self.machine.step() {
+                Ok(step) => step,
+                Err(stop) => return Err(because(stop, cause)),
+            };
+            let outcome = match step {
                 Step::Receive | Step::Stored | Step::Complete => return Ok(()),
                 Step::Verify(job) => Ok(Ack::Signature(job.check(&mut self.verifier))),
                 Step::Offer(_) if end > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
@@ -141,17 +177,17 @@ where
                 Step::Erase { from, to } => self.flash.erase(from, to).map(|()| Ack::Done),
                 Step::Write { at, bytes } => self.flash.write(at, bytes).map(|()| Ack::Done),
                 Step::Read { at, len } => {
-                    self.read_back(at, len)?;
+                    cause = self.read_back(at, len)?.or(cause);
                     continue;
                 }
             };
-            self.acknowledge(outcome)?;
+            cause = self.acknowledge(outcome)?.or(cause);
         }
     }
 
     /// Kept out of `run`, so that its chunk is not on the stack while a signature is checked.
     #[inline(never)]
-    fn read_back(&mut self, at: u32, len: u32) -> Result<(), Error<F::Error>> {
+    fn read_back(&mut self, at: u32, len: u32) -> Result<Option<F::Error>, Error<F::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
         let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(len as usize));
         let outcome = self.flash.read(at, bytes).map(|()| Ack::Read(bytes));

@@ -48,12 +48,12 @@ mod updater;
 pub mod wire;
 
 pub use block::{Block, Buffer};
+pub use control::{BootReason, BootStatus, Control, UpdateState};
 pub use device::{Decision, Device, FinalHash, Offer, Running};
 pub use digest::{Digest, Sha2, Sha256};
 pub use error::{Error, ErrorKind, Malformed, Refusal};
 #[cfg(feature = "p256")]
 pub use es256::P256;
-pub use control::{BootReason, BootStatus, Control, UpdateState};
 pub use id::{Uuid, Version};
 pub use layout::{Layout, LayoutBuilder, Slot, Strategy};
 pub use machine::{Ack, Machine, Step};

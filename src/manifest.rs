@@ -130,7 +130,7 @@ impl Manifest {
                 return Err(Refusal::UnknownElement { number });
             }
         }
-        Ok(manifest)
+        manifest.consistent()
     }
 
     /// Reads the manifest of an image that is installed: unknown elements are passed over, since a boot stage may be older
@@ -142,7 +142,7 @@ impl Manifest {
     pub fn parse_stored(body: &[u8]) -> Result<Self, Refusal> {
         let (manifest, mut elements) = Self::known(body)?;
         elements.try_for_each(|element| element.map(drop))?;
-        Ok(manifest)
+        manifest.consistent()
     }
 
     /// The known elements, and those behind them.
@@ -163,7 +163,7 @@ impl Manifest {
             base_image: elements.optional(number::BASE_IMAGE, base_image)?,
             load_address: elements.optional(number::LOAD_ADDRESS, |value| array(value).map(u32::from_le_bytes))?,
         };
-        Ok((manifest.consistent()?, elements))
+        Ok((manifest, elements))
     }
 
     /// Rules that span elements.

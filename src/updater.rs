@@ -153,19 +153,27 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.flash
     }
 
-    /// Tells the machine how a flash operation went.
-    pub(crate) fn acknowledge<E>(&mut self, outcome: Result<Ack<'_>, E>) -> Result<(), Error<E>> {
+    /// Tells the machine how a flash operation went. Gives the error that it makes up for, if there was one.
+    pub(crate) fn acknowledge<E>(&mut self, outcome: Result<Ack<'_>, E>) -> Result<Option<E>, Error<E>> {
         match outcome {
-            Ok(ack) => self.machine.ack(ack).map_err(Stop::widen),
+            Ok(ack) => self.machine.ack(ack).map(|()| None).map_err(Stop::widen),
             Err(error) => {
                 let absorbed = self.machine.absorbs();
                 self.machine.ack(Ack::Failed).map_err(Stop::widen)?;
                 if absorbed {
-                    return Ok(());
+                    return Ok(Some(error));
                 }
                 Err(Error::Flash(error))
             }
         }
+    }
+}
+
+/// What stopped the machine, or the flash error behind it.
+pub(crate) fn because<E>(stop: Stop, cause: Option<E>) -> Error<E> {
+    match (stop, cause) {
+        (Stop::Records, Some(cause)) => Error::Flash(cause),
+        (stop, _) => stop.widen(),
     }
 }
 

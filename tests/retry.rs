@@ -291,8 +291,7 @@ fn an_image_that_rots_before_the_end_is_found_by_the_final_hash() {
     flash.rot(slot.start + 777, 3);
     // The machine is dropped with its updater: the same image again, rot and all, through a fresh one.
     let mut block = Block::<512>::new();
-    let mut updater =
-        Updater::new(case.bench.device, Rotting { flash, at: slot.start + 777 }, &mut block);
+    let mut updater = Updater::new(case.bench.device, Rotting { flash, at: slot.start + 777 }, &mut block);
     updater.write_all(case.package.bytes()).unwrap();
     assert_eq!(updater.finish().unwrap_err(), Error::Refused(Refusal::ImageDigest));
     assert_eq!(updater.position(), 0, "the slot is void: start over");

@@ -90,7 +90,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let manifest = Manifest::parse_stored(body).ok()?;
         let signed = room.0.get(..PRELUDE_SIZE.saturating_add(prelude.body))?;
         let runs_in = if self.device.layout().strategy() == Strategy::Swap { Slot::A } else { slot };
-        let fits = self.device.runs(&manifest, runs_in) && manifest.image_size <= self.device.layout().slot_capacity(slot);
+        let fits =
+            self.device.runs(&manifest, runs_in) && manifest.image_size <= self.device.layout().slot_capacity(slot);
         let current = fits && manifest.security_counter >= floor;
         let vouched = current && self.judge.vouches::<H>(self.device, signed, section);
         vouched.then(|| Trailer { digest: digest::<H>(&[signed]), manifest })

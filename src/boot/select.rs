@@ -62,7 +62,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let state = match (a, b) {
             (None, Some(b)) if swap => {
                 let Trailer { manifest, digest } = b;
-                let state = State::new(Slot::A, floor).receiving(digest, manifest.image_digest, manifest.security_counter);
+                let state =
+                    State::new(Slot::A, floor).receiving(digest, manifest.image_digest, manifest.security_counter);
                 State { phase: Phase::Pending, ..state }
             }
             (Some(a), Some(b)) if rank(&b) > rank(&a) => State::new(Slot::B, b.manifest.security_counter),

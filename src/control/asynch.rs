@@ -3,10 +3,10 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::{BootStatus, Control};
+use super::{BootStatus, Handle};
 use crate::asynch::Async;
 use crate::device::Device;
-use crate::digest::Sha256;
+use crate::digest::{Sha2, Sha256};
 use crate::error::{Error, Stop};
 use crate::layout::Slot;
 use crate::receipt::Verified;
@@ -43,13 +43,15 @@ async fn carry_out<F: NorFlash, H: Sha256>(
     }
 }
 
-impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H, Async> {
+impl<'d, F: NorFlash> Handle<'d, F, Sha2, Async> {
     /// The records of `device` in `flash`. Reads nothing yet.
     pub fn new(device: &Device<'d>, flash: F) -> Self {
         Self::build(device, flash, F::READ_SIZE)
     }
+}
 
-    /// As the blocking [`status`](Control::status).
+impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
+    /// As the blocking [`status`](crate::Control::status).
     ///
     /// # Errors
     ///
@@ -59,7 +61,7 @@ impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H, Async> {
         Ok(BootStatus::of(self.log.state, self.strategy))
     }
 
-    /// As the blocking [`try_next`](Control::try_next).
+    /// As the blocking [`try_next`](crate::Control::try_next).
     ///
     /// # Errors
     ///
@@ -70,20 +72,21 @@ impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H, Async> {
         self.write(state.pending(&receipt).map_err(Stop::widen)?).await
     }
 
-    /// As the blocking [`confirm`](Control::confirm).
+    /// As the blocking [`confirm`](crate::Control::confirm).
     ///
     /// # Errors
     ///
     /// The same.
     pub async fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load().await?;
-        match self.log.state.and_then(|state| state.confirmed(self.strategy)) {
+        let confirmed = self.log.state.map(|state| state.confirmed(self.strategy)).transpose().map_err(Stop::widen)?;
+        match confirmed.flatten() {
             Some(state) => self.write(state).await,
             None => Ok(()),
         }
     }
 
-    /// As the blocking [`reject`](Control::reject).
+    /// As the blocking [`reject`](crate::Control::reject).
     ///
     /// # Errors
     ///
@@ -94,7 +97,7 @@ impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H, Async> {
         self.write(state.rejected().map_err(Stop::widen)?).await
     }
 
-    /// As the blocking [`initialize`](Control::initialize).
+    /// As the blocking [`initialize`](crate::Control::initialize).
     ///
     /// # Errors
     ///

@@ -41,12 +41,14 @@ pub(crate) fn carry_out<F: NorFlash, H: Sha256>(
     }
 }
 
-impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H> {
+impl<'d, F: NorFlash> Control<'d, F> {
     /// The records of `device` in `flash`. Reads nothing yet.
     pub fn new(device: &Device<'d>, flash: F) -> Self {
         Self::build(device, flash, F::READ_SIZE)
     }
+}
 
+impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     /// Why the running image runs, and what becomes of the last update. Writes nothing.
     ///
     /// # Errors
@@ -75,10 +77,12 @@ impl<'d, F: NorFlash, H: Sha256> Control<'d, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image stays on trial.
+    /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image stays on trial. [`Error::NotOnTrial`]
+    /// after [`reject`](Self::reject).
     pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
-        match self.log.state.and_then(|state| state.confirmed(self.strategy)) {
+        let confirmed = self.log.state.map(|state| state.confirmed(self.strategy)).transpose().map_err(Stop::widen)?;
+        match confirmed.flatten() {
             Some(state) => self.write(state),
             None => Ok(()),
         }

@@ -110,22 +110,33 @@ impl BootStatus {
     }
 }
 
+/// The blocking [`Handle`] on the records.
+pub type Control<'d, F, H = Sha2> = Handle<'d, F, H, Blocking>;
+
 /// The application's hold on the records. It reads them when it is first asked, and again whenever what it knows is in
 /// doubt; each change is durable when its call returns.
 ///
-/// `F` is the flash (a `&mut` will do), `H` hashes, `M` is [`Blocking`] or [`Async`](crate::asynch::Async).
+/// [`Control`] and [`asynch::Control`](crate::asynch::Control) are its two forms. `F` is the flash (a `&mut` will do), `H`
+/// hashes.
 #[derive(Debug)]
-pub struct Control<'d, F, H = Sha2, M = Blocking> {
+pub struct Handle<'d, F, H, M> {
     flash: F,
     log: Log<'d>,
     strategy: Strategy,
     mode: PhantomData<(H, M)>,
 }
 
-impl<'d, F, H, M> Control<'d, F, H, M> {
+impl<'d, F, H, M> Handle<'d, F, H, M> {
     fn build(device: &Device<'d>, flash: F, read: usize) -> Self {
         let strategy = device.layout().strategy();
         Self { flash, log: Log::new(device.layout(), read), strategy, mode: PhantomData }
+    }
+
+    /// Hashes by `G`.
+    #[must_use]
+    pub fn hash<G>(self) -> Handle<'d, F, G, M> {
+        let Self { flash, log, strategy, .. } = self;
+        Handle { flash, log, strategy, mode: PhantomData }
     }
 
     /// Gives the flash back.

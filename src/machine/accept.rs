@@ -6,7 +6,9 @@ use crate::device::Decision;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::message::message;
+use crate::records::{Checkpoint, Phase as Update};
 use crate::trust::CheckedSignature;
+use crate::wire::TRAILER_SIZE;
 
 /// What is known of an update once its manifest is authenticated.
 #[derive(Clone, Copy, Debug)]
@@ -85,18 +87,34 @@ impl<H: Sha256> Machine<'_, H> {
     fn accept(&mut self) -> Result<(), Stop> {
         let (digest, plan, mut chain, trailer) = self.plan()?;
         self.payload = self.position;
-        let held = self.start(digest, &plan);
-        (self.consumed, self.interrupted) = (0, held.is_some());
-        let offset = held.map_or(0, |held| held.offset);
-        if let Some(held) = held {
-            self.consumed = chain.resume(held.payload, held.hash);
-        }
+        let Checkpoint { offset, payload, hash } = self.start(digest, &plan);
+        self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
+        self.interrupted = offset > 0;
         message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
         self.writer.resume(offset);
         self.writer.begin_trailer(trailer);
         (self.plan, self.chain) = (Some(plan), Some(chain));
         Ok(())
+    }
+
+    /// Where the trailer of the update that was started last lies, and how long it may be: feed it, up to the offer, then
+    /// [`adopt`](Self::adopt) it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingStaged`].
+    pub fn stage(&mut self) -> Result<(u32, u32), Error> {
+        if self.state().phase != Update::Receiving {
+            return Err(Error::NothingStaged);
+        }
+        let end = self.device.layout.slot_range(self.target()).end;
+        Ok((end.saturating_sub(TRAILER_SIZE), TRAILER_SIZE))
+    }
+
+    /// Whether an authenticated manifest waits for the application's decision.
+    pub fn is_offered(&self) -> bool {
+        matches!(&self.phase, Phase::Head(head) if head.is_complete())
     }
 
     /// The complete head is that of the slot's trailer: if it is the update that was started last, the slot is to be
@@ -106,6 +124,10 @@ impl<H: Sha256> Machine<'_, H> {
     ///
     /// [`Error::NothingStaged`].
     pub fn adopt(&mut self) -> Result<(), Error> {
+        if !self.is_offered() {
+            self.forget();
+            return Err(Error::NothingStaged);
+        }
         let (digest, plan, mut chain, _) = self.plan()?;
         if digest != self.state().update {
             self.forget();

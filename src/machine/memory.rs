@@ -157,18 +157,19 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The application agreed to the update: this is made known before the first erase. Gives the checkpoint to go on
     /// from.
-    pub(super) fn start(&mut self, update: Digest, plan: &Plan) -> Option<Checkpoint> {
+    pub(super) fn start(&mut self, update: Digest, plan: &Plan) -> Checkpoint {
         let state = self.state();
         let same = state.phase == Update::Receiving && state.update == update;
         let held = self.log.held().filter(|held| same && self.is_checkpoint(held, plan));
-        self.recorded = held.map_or(0, |held| held.offset);
-        if same && self.log.fresh {
+        let checkpoint = held.unwrap_or(Checkpoint::START);
+        self.recorded = checkpoint.offset;
+        if held.is_some() && self.log.fresh {
             self.phase = Phase::Trailer;
         } else {
-            let state = if same { state } else { state.receiving(update, plan.image, plan.security_counter) };
-            self.phase = Phase::Start(Work::state::<H>(&mut self.log, state));
+            let state = if same { state.void() } else { state.receiving(update, plan.image, plan.security_counter) };
+            self.phase = Phase::Start(Work::start::<H>(&mut self.log, state, checkpoint));
         }
-        held
+        checkpoint
     }
 
     /// Whether a raw install of `plan` can go on there: nothing that is stored is believed unseen.
@@ -197,6 +198,6 @@ impl<H: Sha256> Machine<'_, H> {
     /// The slot does not hold the image that was signed: no checkpoint of this start may be gone on from.
     pub(super) fn void(&mut self) {
         let state = self.state().void();
-        self.phase = Phase::Void(Work::state::<H>(&mut self.log, state));
+        self.phase = Phase::Void(Work::start::<H>(&mut self.log, state, Checkpoint::START));
     }
 }

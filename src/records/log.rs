@@ -2,12 +2,12 @@
 //! erased and programmed, and is told how it went.
 
 use super::grid::Grid;
-use super::payload::{Checkpoint, Kind, Phase, State, MAX_BODY, STATE_SIZE};
+use super::payload::{Checkpoint, Kind, Phase, State, CHECKPOINT_SIZE, MAX_BODY, STATE_SIZE};
 use super::read::Find;
 use super::write::Write;
 use crate::digest::Sha256;
 use crate::geometry::{Sector, MAX_WRITE_UNIT};
-use crate::layout::{Layout, LOG_PAGE};
+use crate::layout::{Layout, Strategy, LOG_PAGE};
 
 /// The sector that records are appended to.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Current {
     pub(crate) generation: u32,
     /// The first stride behind all that is used.
     pub(crate) next: u16,
-    /// A record in it is durable.
+    /// A state in it is durable.
     pub(crate) proven: bool,
     /// Another sector counts as well.
     pub(crate) other: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Log<'d> {
     /// The state was written in this power cycle.
     pub(crate) fresh: bool,
     pub(crate) state: Option<State>,
-    /// The last checkpoint, and the start it belongs to.
+    /// The state's checkpoint, and the start it belongs to.
     pub(crate) checkpoint: Option<(u16, Checkpoint)>,
     pub(crate) current: Option<Current>,
     /// The highest of any valid header.
@@ -86,6 +86,23 @@ impl<'d> Log<'d> {
         self.checkpoint.filter(|(of, _)| *of == start).map(|(_, checkpoint)| checkpoint)
     }
 
+    /// Strides that must be free behind the last used one of `sector`: the largest record, or a checkpoint and its state.
+    pub(crate) fn reserve(&self, sector: Sector) -> u16 {
+        let state = self.grid.strides(STATE_SIZE, 0) as u16;
+        let pair = state.saturating_add(self.grid.strides(CHECKPOINT_SIZE, 0) as u16);
+        match self.layout.strategy() {
+            Strategy::Select => pair,
+            Strategy::Swap => pair.max(self.exchange_extent(sector)),
+        }
+    }
+
+    /// Strides of a state in an exchange: there is room for ticks.
+    fn exchange_extent(&self, sector: Sector) -> u16 {
+        let least = self.grid.strides(STATE_SIZE, 0) as u16;
+        let most = (self.strides(sector) / 4).clamp(least, 255);
+        most.min(self.grid.strides(STATE_SIZE, 240) as u16)
+    }
+
     /// Keeps a checkpoint that is not written, for as long as power lasts.
     pub(crate) fn hold(&mut self, checkpoint: Checkpoint) {
         self.checkpoint = self.state.map(|state| (state.start, checkpoint));
@@ -95,15 +112,14 @@ impl<'d> Log<'d> {
         u16::try_from(self.grid.strides_in(sector.size)).unwrap_or(u16::MAX)
     }
 
-    /// Strides of a record of this kind in `sector`: a state of an exchange has room for ticks.
+    /// Strides of a record of this kind in `sector`.
     pub(crate) fn extent(&self, kind: Kind, sector: Sector) -> u16 {
-        let least = self.grid.strides(kind.size(), 0) as u16;
         let exchange = self.state.is_some_and(|state| matches!(state.phase, Phase::Swapping | Phase::Reverting));
-        if kind != Kind::State || !exchange {
-            return least;
+        if kind == Kind::State && exchange {
+            self.exchange_extent(sector)
+        } else {
+            self.grid.strides(kind.size(), 0) as u16
         }
-        let most = (self.strides(sector) / 4).clamp(least, 255);
-        most.min(self.grid.strides(STATE_SIZE, 240) as u16)
     }
 
     /// The first sector.
@@ -212,20 +228,27 @@ impl Work {
     /// Makes `state` the one that holds, durably.
     pub(crate) fn state<H: Sha256>(log: &mut Log<'_>, state: State) -> Self {
         log.state = Some(state);
-        Self::append::<H>(log, Kind::State)
+        Self::append::<H>(log, Kind::State, Kind::State)
+    }
+
+    /// Makes `state`, of a new start, the one that holds, and `checkpoint` its, both at once.
+    pub(crate) fn start<H: Sha256>(log: &mut Log<'_>, state: State, checkpoint: Checkpoint) -> Self {
+        log.state = Some(state);
+        log.hold(checkpoint);
+        Self::append::<H>(log, Kind::Checkpoint, Kind::State)
     }
 
     /// Makes `checkpoint` the one to go on from.
     pub(crate) fn checkpoint<H: Sha256>(log: &mut Log<'_>, checkpoint: Checkpoint) -> Self {
         log.hold(checkpoint);
-        Self::append::<H>(log, Kind::Checkpoint)
+        Self::append::<H>(log, Kind::Checkpoint, Kind::Checkpoint)
     }
 
-    fn append<H: Sha256>(log: &mut Log<'_>, kind: Kind) -> Self {
+    fn append<H: Sha256>(log: &mut Log<'_>, first: Kind, last: Kind) -> Self {
         // Until it is done, what is in flash is in doubt: a future may be dropped.
         log.loaded = false;
         let mut work = Self::none();
-        work.job = Job::Write(Write::append::<H>(log, &mut work.body.0, kind));
+        work.job = Job::Write(Write::append::<H>(log, &mut work.body.0, first, last));
         work
     }
 

@@ -53,8 +53,7 @@ impl Kind {
 
 /// The check of a record that begins at `stride` of a sector of `generation`.
 pub(crate) fn check<H: Sha256>(generation: u32, stride: u16, payload: &[u8]) -> [u8; 4] {
-    let Digest([c0, c1, c2, c3, ..]) =
-        digest::<H>(&[&SEED, &generation.to_le_bytes(), &stride.to_le_bytes(), payload]);
+    let Digest([c0, c1, c2, c3, ..]) = digest::<H>(&[&SEED, &generation.to_le_bytes(), &stride.to_le_bytes(), payload]);
     [c0, c1, c2, c3]
 }
 
@@ -225,6 +224,9 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Nothing is written yet: the manifest has the hash of block 0.
+    pub(crate) const START: Self = Self { offset: 0, payload: 0, hash: Digest([0; 32]) };
+
     pub(crate) fn encode(&self, start: u16, strides: u16) -> [u8; CHECKPOINT_SIZE] {
         let mut bytes = [0; CHECKPOINT_SIZE];
         let mut room = bytes.iter_mut();

@@ -1,7 +1,7 @@
 //! Finds the sector that is current, and what its records say (`docs/records.md`, section 3).
 
 use super::log::{Current, Log, Request};
-use super::payload::{generation, Checkpoint, Kind, State, MAX_BODY};
+use super::payload::{generation, Checkpoint, Kind, Phase, State, MAX_BODY};
 use super::reader::{Found, Outcome, Reader};
 use crate::digest::Sha256;
 use crate::geometry::Sector;
@@ -21,13 +21,24 @@ pub(crate) struct Find {
     best: (u32, u32),
     /// The current sector is known; whether another counts is not.
     probing: bool,
+    /// The state is known; its last checkpoint is looked for.
+    gathering: bool,
 }
 
 impl Find {
     pub(crate) fn new(log: &Log<'_>) -> Self {
         let sector = log.first();
         let reader = Reader::new(0, log.strides(sector));
-        Self { start: sector.start, stride: 0, reader, scanning: 0, below: u32::MAX, best: (0, 0), probing: false }
+        Self {
+            start: sector.start,
+            stride: 0,
+            reader,
+            scanning: 0,
+            below: u32::MAX,
+            best: (0, 0),
+            probing: false,
+            gathering: false,
+        }
     }
 
     pub(crate) fn request(&self, log: &Log<'_>) -> Request<'_> {
@@ -109,26 +120,38 @@ impl Find {
         let state = State::decode(body).filter(|_| record.kind == Kind::State);
         let checkpoint = Checkpoint::decode(body).filter(|_| record.kind == Kind::Checkpoint);
         let valid = state.is_some() || checkpoint.is_some();
+        if self.gathering {
+            let start = log.state.map(|state| state.start);
+            log.checkpoint = checkpoint.filter(|(of, _)| Some(*of) == start).or(log.checkpoint);
+            return valid;
+        }
         if let Some(current) = &mut log.current {
             if self.probing {
                 current.other |= state.is_some();
                 return valid;
             }
-            current.proven |= valid && record.sealed;
+            current.proven |= state.is_some() && record.sealed;
         }
         if let Some(mut state) = state {
             state.step = state.step.saturating_add(record.ticks);
             (log.state, log.durable) = (Some(state), record.sealed);
         }
-        log.checkpoint = checkpoint.or(log.checkpoint);
         valid
     }
 
     /// A sector is through: all is known, or the one of the next lower generation is looked for.
     fn through(&mut self, log: &mut Log<'_>) -> bool {
+        let receiving = log.state.is_some_and(|state| state.phase == Phase::Receiving);
+        if receiving && !self.gathering && !self.probing {
+            self.gathering = true;
+            self.stride = 1;
+            self.reader = Reader::new(1, log.strides(log.sector(self.start)));
+            return false;
+        }
+        self.gathering = false;
         if log.state.is_none() {
             // It does not count.
-            (log.current, log.checkpoint) = (None, None);
+            log.current = None;
         } else if log.current.is_some_and(|current| current.proven || current.other) {
             log.loaded = true;
             return true;

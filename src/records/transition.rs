@@ -22,7 +22,7 @@ impl State {
         }
     }
 
-    /// The slot does not hold what was signed: no checkpoint counts any more.
+    /// No checkpoint that was written counts any more.
     pub(crate) fn void(self) -> Self {
         Self { start: self.start.wrapping_add(1), ..self }
     }
@@ -63,8 +63,11 @@ impl State {
     }
 
     /// The image on trial stays; none if no image is on trial.
-    pub(crate) fn confirmed(self, strategy: Strategy) -> Option<Self> {
-        (self.phase == Phase::Trial).then_some(Self {
+    pub(crate) fn confirmed(self, strategy: Strategy) -> Result<Option<Self>, Stop> {
+        if self.phase == Phase::Trial && self.reason == Some(Reason::Rejected) {
+            return Err(Error::NotOnTrial);
+        }
+        Ok((self.phase == Phase::Trial).then_some(Self {
             security_counter: self.security_counter.max(self.next_counter),
             phase: Phase::Confirmed,
             slot: self.running(strategy),
@@ -72,7 +75,7 @@ impl State {
             limit: 0,
             reason: None,
             ..self
-        })
+        }))
     }
 
     /// The slot of the image that runs.

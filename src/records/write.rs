@@ -8,7 +8,8 @@ use crate::digest::Sha256;
 use crate::geometry::{Sector, MAX_WRITE_UNIT};
 
 /// Every bit of a unit programmed, for either erased value.
-const PROGRAMMED: [[u8; MAX_WRITE_UNIT as usize]; 2] = [[0x00; MAX_WRITE_UNIT as usize], [0xFF; MAX_WRITE_UNIT as usize]];
+const PROGRAMMED: [[u8; MAX_WRITE_UNIT as usize]; 2] =
+    [[0x00; MAX_WRITE_UNIT as usize], [0xFF; MAX_WRITE_UNIT as usize]];
 /// Places that a record may give up before a new sector is opened.
 const TRIES: u8 = 3;
 
@@ -36,8 +37,9 @@ enum Piece {
 /// Writing one record, or opening a sector with several.
 #[derive(Debug)]
 pub(crate) struct Write {
-    /// What the caller asked for, and what is being written.
-    asked: Kind,
+    /// What the caller asked for, from the first to the last, and what is being written.
+    first_kind: Kind,
+    last_kind: Kind,
     kind: Kind,
     stage: Stage,
     opening: bool,
@@ -46,15 +48,22 @@ pub(crate) struct Write {
     generation: u32,
     first: u16,
     place: u16,
-    fenced: bool,
+    /// Fences that are programmed.
+    fences: u16,
     tries: u8,
 }
 
 impl Write {
-    pub(crate) fn append<H: Sha256>(log: &mut Log<'_>, body: &mut [u8; MAX_BODY], kind: Kind) -> Self {
+    pub(crate) fn append<H: Sha256>(
+        log: &mut Log<'_>,
+        body: &mut [u8; MAX_BODY],
+        first_kind: Kind,
+        last_kind: Kind,
+    ) -> Self {
         let mut write = Self {
-            asked: kind,
-            kind,
+            first_kind,
+            last_kind,
+            kind: first_kind,
             stage: Stage::Program,
             opening: false,
             ticking: false,
@@ -62,7 +71,7 @@ impl Write {
             generation: 0,
             first: 0,
             place: 0,
-            fenced: false,
+            fences: 0,
             tries: TRIES,
         };
         write.begin::<H>(log, body);
@@ -74,7 +83,8 @@ impl Write {
         let current = log.current?;
         let Ticks { first, place, end } = log.ticks;
         (log.fresh && place < end).then_some(Self {
-            asked: Kind::State,
+            first_kind: Kind::State,
+            last_kind: Kind::State,
             kind: Kind::State,
             stage: Stage::Program,
             opening: false,
@@ -83,23 +93,24 @@ impl Write {
             generation: current.generation,
             first,
             place,
-            fenced: true,
+            fences: u16::MAX,
             tries: TRIES,
         })
     }
 
     /// Begins the record in the current sector, or opens another.
     fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
-        self.ticking = false;
+        (self.ticking, self.kind) = (false, self.first_kind);
         let (Some(current), Some(sector)) = (log.current, log.current_sector()) else {
             return self.open(log, log.first());
         };
-        if current.next.saturating_add(log.extent(self.kind, sector)) <= log.strides(sector) {
+        let room = current.next.saturating_add(log.reserve(sector)) <= log.strides(sector);
+        if room && current.proven && current.generation == log.generation {
             (self.start, self.generation) = (current.start, current.generation);
             return self.prepare::<H>(log, body, current.next);
         }
-        let unproven = !current.proven && current.other;
-        self.open(log, if unproven { sector } else { log.following(sector) });
+        let anew = !current.proven && current.other;
+        self.open(log, if anew { sector } else { log.following(sector) });
     }
 
     /// Opens `sector`. What the state had is kept in RAM until it is there.
@@ -111,7 +122,7 @@ impl Write {
 
     /// Encodes the record for the place that begins at stride `first`.
     fn prepare<H: Sha256>(&mut self, log: &Log<'_>, body: &mut [u8; MAX_BODY], first: u16) {
-        (self.stage, self.first, self.place, self.fenced) = (Stage::Program, first, 0, false);
+        (self.stage, self.first, self.place, self.fences) = (Stage::Program, first, 0, 0);
         let extent = log.extent(self.kind, log.sector(self.start));
         body.fill(0);
         match (self.kind, log.state, log.checkpoint) {
@@ -127,9 +138,10 @@ impl Write {
     fn piece(&self, grid: Grid) -> Piece {
         let seal = grid.body(self.kind.size());
         let place = u32::from(self.place);
-        let (stride, offset) = grid.place(place);
-        if !self.fenced {
-            return Piece::Fence(stride);
+        let (_, offset) = grid.place(place);
+        let (last, _) = grid.place(seal);
+        if u32::from(self.fences) <= last {
+            return Piece::Fence(self.fences.into());
         }
         if place >= seal {
             return Piece::Mark { place };
@@ -173,7 +185,12 @@ impl Write {
     }
 
     /// An erase or a write succeeded or failed. Gives whether all is done, or nothing can be.
-    pub(crate) fn done<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY], succeeded: bool) -> Option<bool> {
+    pub(crate) fn done<H: Sha256>(
+        &mut self,
+        log: &mut Log<'_>,
+        body: &mut [u8; MAX_BODY],
+        succeeded: bool,
+    ) -> Option<bool> {
         match self.stage {
             _ if !succeeded => return self.give_up::<H>(log, body),
             Stage::Erase => self.prepare::<H>(log, body, 0),
@@ -184,21 +201,21 @@ impl Write {
     }
 
     /// A stride was read back, or reads as an error.
-    pub(crate) fn read<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY], read: Option<&[u8]>) -> Option<bool> {
+    pub(crate) fn read<H: Sha256>(
+        &mut self,
+        log: &mut Log<'_>,
+        body: &mut [u8; MAX_BODY],
+        read: Option<&[u8]>,
+    ) -> Option<bool> {
         let (_, offset, bytes) = self.bytes(log.grid, body);
         let right = read.is_some_and(|read| read.get(offset as usize..).is_some_and(|read| read.starts_with(bytes)));
         if !right {
             return self.give_up::<H>(log, body);
         }
         self.stage = Stage::Program;
-        let places = log.grid.places();
         match self.piece(log.grid) {
-            Piece::Fence(_) => self.fenced = true,
-            Piece::Body { place, count } => {
-                let next = place.saturating_add(count);
-                self.place = next as u16;
-                self.fenced = !next.is_multiple_of(places);
-            }
+            Piece::Fence(_) => self.fences = self.fences.saturating_add(1),
+            Piece::Body { place, count } => self.place = place.saturating_add(count) as u16,
             Piece::Mark { .. } => return self.sealed::<H>(log, body),
         }
         None
@@ -218,10 +235,10 @@ impl Write {
             (log.durable, log.fresh) = (true, true);
         }
         let next = match self.kind {
-            _ if !self.opening => None,
-            Kind::Header if self.asked == Kind::Checkpoint || log.held().is_some() => Some(Kind::Checkpoint),
-            Kind::Header | Kind::Checkpoint => Some(Kind::State),
-            Kind::State => None,
+            Kind::Header if log.held().is_some() => Some(Kind::Checkpoint),
+            Kind::Header => Some(Kind::State),
+            Kind::Checkpoint if self.opening || self.last_kind == Kind::State => Some(Kind::State),
+            Kind::Checkpoint | Kind::State => None,
         };
         if let Some(kind) = next {
             self.kind = kind;
@@ -248,7 +265,11 @@ impl Write {
             return None;
         }
         // A tick that failed may still be read as one: it counts, and the state is written again.
-        let next = if self.ticking { None } else { Some(self.first.saturating_add(log.grid.strides(self.kind.size(), 0) as u16)) };
+        let next = if self.ticking {
+            None
+        } else {
+            Some(self.first.saturating_add(log.grid.strides(self.kind.size(), 0) as u16))
+        };
         if let (Some(current), Some(next)) = (&mut log.current, next) {
             current.next = next;
         }

@@ -1,0 +1,279 @@
+//! Where power fails: nowhere, at random again and again, or at every operation of a life in turn.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use lockgate::sim::{Error, Flash, Landed, Outcome, Violation};
+
+use super::life::{Broken, Cycle, End};
+use super::model::Model;
+use super::world::World;
+use super::Rng;
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub cuts: u64,
+    pub boots: u64,
+    pub lives: u64,
+    /// Images that were confirmed, and that were taken back.
+    pub confirmed: u64,
+    pub reverted: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Self) {
+        self.cuts += other.cuts;
+        self.boots += other.boots;
+        self.lives += other.lives;
+        self.confirmed += other.confirmed;
+        self.reverted += other.reverted;
+    }
+}
+
+/// A simulated flash, and the model of the device that it is in.
+pub trait Chip: NorFlash<Error = Error> {
+    fn model(&self) -> &Rc<RefCell<Model>>;
+    fn violations(&self) -> &[Violation];
+    fn bytes(&self) -> &[u8];
+    fn is_powered(&self) -> bool;
+    fn erases_in(&self, range: Range<u32>) -> u64;
+}
+
+/// Every class of outcome, and prefixes of other lengths.
+pub fn outcomes() -> Vec<Outcome> {
+    let more = [3, 200].map(|bytes| [Landed::Prefix(bytes).stable(), Landed::Prefix(bytes).metastable()]);
+    Outcome::CLASSES.iter().copied().chain(more.into_iter().flatten()).collect()
+}
+
+/// A chip that may tell of every operation before it begins.
+struct Rig<'r, const W: usize, const R: usize> {
+    flash: Flash<W, R>,
+    model: Rc<RefCell<Model>>,
+    powered: bool,
+    /// Told of each operation: the steps it takes, and how to do it.
+    watcher: Option<&'r mut Watcher<'r, W, R>>,
+}
+
+type Watcher<'r, const W: usize, const R: usize> = dyn FnMut(&Flash<W, R>, &Model, &Operation<'_>) + 'r;
+
+/// An operation about to begin.
+#[derive(Clone, Copy, Debug)]
+enum Operation<'o> {
+    Erase(u32, u32),
+    Write(u32, &'o [u8]),
+}
+
+impl Operation<'_> {
+    fn carry_out<const W: usize, const R: usize>(&self, flash: &mut Flash<W, R>) -> Result<(), Error> {
+        match *self {
+            Self::Erase(from, to) => flash.erase(from, to),
+            Self::Write(at, bytes) => flash.write(at, bytes),
+        }
+    }
+
+    /// Steps to cut at: the first, one in the middle and the last.
+    fn steps<const W: usize, const R: usize>(&self, flash: &Flash<W, R>) -> Vec<u64> {
+        let count = match *self {
+            Self::Erase(from, to) => {
+                let mut at = from;
+                let mut count = 0;
+                while let Some(sector) = flash.geometry().sector(at).filter(|_| at < to) {
+                    (at, count) = (sector.end(), count + 1);
+                }
+                count
+            }
+            Self::Write(_, bytes) => bytes.len() as u64 / u64::from(flash.geometry().write_unit()),
+        };
+        let mut steps = vec![0, count / 2, count.saturating_sub(1)];
+        steps.dedup();
+        steps
+    }
+}
+
+impl<const W: usize, const R: usize> Rig<'_, W, R> {
+    fn operate(&mut self, operation: Operation<'_>) -> Result<(), Error> {
+        if self.powered {
+            if let Some(watcher) = &mut self.watcher {
+                watcher(&self.flash, &self.model.borrow(), &operation);
+            }
+        }
+        let outcome = operation.carry_out(&mut self.flash);
+        self.powered &= !matches!(outcome, Err(Error::PowerCut));
+        outcome
+    }
+}
+
+impl<const W: usize, const R: usize> Chip for Rig<'_, W, R> {
+    fn model(&self) -> &Rc<RefCell<Model>> {
+        &self.model
+    }
+
+    fn violations(&self) -> &[Violation] {
+        self.flash.violations()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.flash.bytes()
+    }
+
+    fn is_powered(&self) -> bool {
+        self.powered
+    }
+
+    fn erases_in(&self, range: Range<u32>) -> u64 {
+        self.flash.erases_in(range)
+    }
+}
+
+impl<const W: usize, const R: usize> ErrorType for Rig<'_, W, R> {
+    type Error = Error;
+}
+
+impl<const W: usize, const R: usize> ReadNorFlash for Rig<'_, W, R> {
+    const READ_SIZE: usize = R;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Error> {
+        self.flash.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        ReadNorFlash::capacity(&self.flash)
+    }
+}
+
+impl<const W: usize, const R: usize> NorFlash for Rig<'_, W, R> {
+    const WRITE_SIZE: usize = W;
+    const ERASE_SIZE: usize = 1;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Error> {
+        self.operate(Operation::Erase(from, to))
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
+        self.operate(Operation::Write(offset, bytes))
+    }
+}
+
+/// A device from its factory: an image and its trailer in slot A, no records, noise elsewhere.
+pub fn factory<const W: usize, const R: usize>(world: &World, seed: u64) -> (Flash<W, R>, Model) {
+    let layout = world.case.layout;
+    let mut flash = Flash::<W, R>::sized(layout.geometry()).seed(seed).used();
+    let slot = layout.slot_range(lockgate::Slot::A);
+    let blank = vec![layout.geometry().erased(); slot.len()];
+    flash.load(slot.start, &blank);
+    flash.load(slot.start, &world.images[0].bytes);
+    flash.load(slot.end - 1024, world.images[0].package.head());
+    (flash, Model::new(world.images.len()))
+}
+
+/// The power cycles that a life takes at the most, and those that each cut may add.
+const CYCLES: u64 = 40;
+const CYCLES_A_CUT: u64 = 4;
+
+/// Lives to the end of the story; power fails at random, about once in `mean` steps, `cuts` times.
+pub fn storm<const W: usize, const R: usize>(
+    world: &World,
+    seed: u64,
+    cuts: u64,
+    mean: u64,
+    tally: &mut Tally,
+) -> Result<(), Broken> {
+    let mut rng = Rng::new(seed);
+    let (mut flash, model) = factory::<W, R>(world, seed);
+    let model = Rc::new(RefCell::new(model));
+    let outcomes = outcomes();
+    let (mut left, mut planned) = (cuts, false);
+    for _ in 0..CYCLES + cuts * CYCLES_A_CUT {
+        if left > 0 && !planned {
+            // Now and then right away, again and again: records are written at the very start.
+            let within = if rng.one_in(2) { mean } else { 40 };
+            flash.cut_at(flash.steps() + rng.below(within), outcomes[rng.below(outcomes.len() as u64) as usize]);
+            planned = true;
+        }
+        let mut rig = Rig { flash, model: model.clone(), powered: true, watcher: None };
+        let end = Cycle { world, chip: &mut rig, rng: &mut rng, hostile: true }.run()?;
+        flash = rig.flash;
+        tally.boots += 1;
+        if end == End::Cut {
+            if !flash.cut_fired() {
+                return Err(Broken("power failed, and no cut was planned".into()));
+            }
+            tally.cuts += 1;
+            model.borrow_mut().cut();
+            (left, planned) = (left - 1, false);
+        } else if end == End::Idle && (left == 0 || rng.one_in(3)) {
+            let model = model.borrow();
+            return world.ended(&model, false, tally);
+        }
+        flash.power_on();
+        if rng.one_in(4) {
+            flash.power_off();
+            flash.power_on();
+        }
+    }
+    Err(Broken(format!("the story does not end: {:?}", model.borrow())))
+}
+
+/// Lives to the end of the story, from `flash` on, without a cut of its own; at every operation, every outcome is tried on a
+/// copy, which lives on with `depth` - 1. `thin` leaves all but one operation in so many out, in the copies.
+pub fn explore<const W: usize, const R: usize>(
+    world: &World,
+    (mut flash, model): (Flash<W, R>, Model),
+    depth: u32,
+    thin: u64,
+    rng: &mut Rng,
+    tally: &mut Tally,
+) -> Result<(), Broken> {
+    let model = Rc::new(RefCell::new(model));
+    let outcomes = outcomes();
+    let mut broken = None;
+    let (mut chance, mut inner) = (rng.clone(), rng.clone());
+    rng.next();
+    inner.next();
+    for _ in 0..CYCLES {
+        let mut watcher = |flash: &Flash<W, R>, model: &Model, operation: &Operation<'_>| {
+            if broken.is_some() || (thin > 1 && !chance.one_in(thin)) {
+                return;
+            }
+            for step in operation.steps(flash) {
+                let all = if thin > 1 { 1 } else { outcomes.len() };
+                let first = if thin > 1 { chance.below(outcomes.len() as u64) as usize } else { 0 };
+                for &outcome in &outcomes[first..first + all] {
+                    let mut cut = flash.clone();
+                    cut.cut_at(cut.steps() + step, outcome);
+                    let result = operation.carry_out(&mut cut);
+                    if result != Err(Error::PowerCut) || !cut.cut_fired() {
+                        broken = Some(Broken(format!("a planned cut did not fire: {result:?}")));
+                        return;
+                    }
+                    cut.power_on();
+                    tally.cuts += 1;
+                    let mut model = model.clone();
+                    model.cut();
+                    let next = if depth > 1 { thin.max(2) } else { 0 };
+                    if let Err(Broken(what)) = explore(world, (cut, model), depth - 1, next, &mut inner, tally) {
+                        broken =
+                            Some(Broken(format!("{what}\n  after a cut at {operation:x?}, step {step}, {outcome:?}")));
+                        return;
+                    }
+                }
+            }
+        };
+        let watcher: Option<&mut Watcher<'_, W, R>> = if depth > 0 { Some(&mut watcher) } else { None };
+        let mut rig = Rig { flash, model: model.clone(), powered: true, watcher };
+        let end = Cycle { world, chip: &mut rig, rng, hostile: false }.run();
+        flash = rig.flash;
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        tally.boots += 1;
+        if end? == End::Idle {
+            return world.ended(&model.borrow(), true, tally);
+        }
+        flash.power_on();
+    }
+    Err(Broken(format!("the story does not end: {:?}", model.borrow())))
+}
