@@ -128,3 +128,67 @@ pub fn sha256(bytes: &[u8]) -> Digest {
     lockgate::Sha256::update(&mut hash, bytes);
     lockgate::Sha256::finish(hash)
 }
+
+/// A flash as a factory leaves it: `package`'s image and trailer in `slot`, blank elsewhere.
+pub fn provisioned<const WRITE: usize, const READ: usize>(
+    layout: &Layout,
+    slot: Slot,
+    package: &Package,
+    image: &[u8],
+) -> Flash<WRITE, READ> {
+    let mut flash = Flash::sized(layout.geometry()).seed(3);
+    put(&mut flash, layout, slot, package, image);
+    flash
+}
+
+/// Puts image and trailer into `slot`, as a factory does.
+pub fn put<const WRITE: usize, const READ: usize>(
+    flash: &mut Flash<WRITE, READ>,
+    layout: &Layout,
+    slot: Slot,
+    package: &Package,
+    image: &[u8],
+) {
+    let range = layout.slot_range(slot);
+    flash.load(range.start, &vec![layout.geometry().erased(); range.len()]);
+    flash.load(range.start, image);
+    flash.load(range.end - 1024, package.head());
+}
+
+/// A board that counts how often its watchdog was armed.
+#[derive(Default)]
+pub struct Board {
+    pub armed: u32,
+}
+
+impl lockgate::boot::Platform for &mut Board {
+    fn arm_watchdog(&mut self) {
+        self.armed += 1;
+    }
+
+    fn jump(&mut self, _: &lockgate::boot::Launch) -> ! {
+        unreachable!("tests call select")
+    }
+
+    fn recover(&mut self, _: lockgate::boot::NoImage) -> ! {
+        unreachable!("tests call select")
+    }
+}
+
+/// Boots once, by hashes alone.
+pub fn boot<const WRITE: usize, const READ: usize>(
+    device: &Device<'_>,
+    flash: &mut Flash<WRITE, READ>,
+) -> Result<lockgate::boot::Launch, lockgate::boot::NoImage> {
+    let mut board = Board::default();
+    let outcome = lockgate::boot::Boot::new(device, flash, &mut board).select();
+    let trial = matches!(&outcome, Ok(launch) if matches!(launch.reason, lockgate::BootReason::Trial { .. }));
+    assert_eq!(board.armed, u32::from(trial), "the watchdog is armed for trials");
+    outcome
+}
+
+/// An update of this version and counter.
+pub fn release(key: &SigningKey, minor: u8, counter: u32, image: &[u8]) -> Package {
+    let update = Update::new(VENDOR, CLASS, Version::new(1, minor, 0, 0), counter).block_size(512).unwrap();
+    update.build(image, &mut [&mut key.clone()]).unwrap()
+}
