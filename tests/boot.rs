@@ -9,8 +9,11 @@ use lockgate::pack::{Package, SigningKey};
 use lockgate::sim::Flash;
 use lockgate::{Block, BootReason, Control, Layout, Reason, Slot, Updater, P256};
 
-const SWAP_LAYOUT: Layout =
-    Layout::new(&SMALL).records(0..2048).slots(2048..20 * 1024, 20 * 1024..38 * 1024).swap(38 * 1024..39 * 1024).check();
+const SWAP_LAYOUT: Layout = Layout::new(&SMALL)
+    .records(0..2048)
+    .slots(2048..20 * 1024, 20 * 1024..38 * 1024)
+    .swap(38 * 1024..39 * 1024)
+    .check();
 
 /// A device with version 1.0, counter 1, in slot A.
 fn device(layout: &'static Layout) -> (Bench, Flash) {

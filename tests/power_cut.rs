@@ -6,7 +6,7 @@
 #[path = "../examples/power_cut/rig/mod.rs"]
 mod rig;
 
-use rig::cuts::{explore, factory, storm, Tally};
+use rig::cuts::{explore, factory, storm, Tally, With};
 use rig::life::Broken;
 use rig::world::{Behaviour, Case, World, CASES};
 use rig::Rng;
@@ -16,13 +16,13 @@ fn case(name: &str) -> &'static Case {
 }
 
 /// Every operation of a life (a good update, then one that hangs) is cut in its first, its middle and its last step, with
-/// every outcome; `pairs` more of the recovery.
+/// every outcome. With `pairs` each is cut with one, and in each recovery every operation again.
 #[track_caller]
 fn every_cut<const W: usize, const R: usize>(name: &str, pairs: bool, least: u64) {
     let world = World::new(case(name), &[Behaviour::Good, Behaviour::Hangs]);
     let mut tally = Tally::default();
-    let (depth, thin) = if pairs { (2, 7) } else { (1, 0) };
-    let outcome = explore::<W, R>(&world, factory(&world, 1), depth, thin, &mut Rng::new(1), &mut tally);
+    let (depth, with) = if pairs { (2, With::One) } else { (1, With::Every) };
+    let outcome = explore::<W, R>(&world, factory(&world, 1), depth, with, &mut Rng::new(1), &mut tally);
     if let Err(Broken(what)) = outcome {
         panic!("{name}: {what}");
     }

@@ -7,9 +7,7 @@ use common::{boot, noise, provisioned, release, Bench, SMALL_LAYOUT};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use lockgate::pack::Package;
 use lockgate::sim::{Flash, Landed};
-use lockgate::{
-    Block, BootReason, Control, Device, Error, ErrorKind, Refusal, Slot, UpdateState, Updater, Verified,
-};
+use lockgate::{Block, BootReason, Control, Device, Error, ErrorKind, Refusal, Slot, UpdateState, Updater, Verified};
 
 const INTERVAL: u32 = 2048;
 

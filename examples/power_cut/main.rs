@@ -11,7 +11,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use rig::cuts::{explore, factory, storm, Tally};
+use rig::cuts::{explore, factory, storm, Tally, With};
 use rig::life::Broken;
 use rig::world::{Behaviour, Case, Port, World, CASES};
 use rig::Rng;
@@ -82,14 +82,7 @@ fn play<const W: usize, const R: usize>(case: &'static Case, cuts: u64, options:
         let world = World::new(case, &[Behaviour::Good, Behaviour::Hangs]);
         let depth = if options.pairs { 2 } else { 1 };
         let mut rng = Rng::new(options.seed);
-        explore::<W, R>(
-            &world,
-            factory(&world, options.seed),
-            depth,
-            u64::from(options.pairs) * 7,
-            &mut rng,
-            &mut tally,
-        )?;
+        explore::<W, R>(&world, factory(&world, options.seed), depth, With::Every, &mut rng, &mut tally)?;
         return Ok(tally);
     }
     let world = World::new(case, STORY);

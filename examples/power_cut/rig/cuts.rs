@@ -217,13 +217,21 @@ pub fn storm<const W: usize, const R: usize>(
     Err(Broken(format!("the story does not end: {:?}", model.borrow())))
 }
 
-/// Lives to the end of the story, from `flash` on, without a cut of its own; at every operation, every outcome is tried on a
-/// copy, which lives on with `depth` - 1. `thin` leaves all but one operation in so many out, in the copies.
+/// Which outcomes a cut is tried with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    Every,
+    /// One of them, by chance.
+    One,
+}
+
+/// Lives to the end of the story, from `flash` on, without a cut of its own; every operation is cut on copies, in its first,
+/// its middle and its last step. The copies live on, their operations cut in turn (with one outcome each), to this `depth`.
 pub fn explore<const W: usize, const R: usize>(
     world: &World,
     (mut flash, model): (Flash<W, R>, Model),
     depth: u32,
-    thin: u64,
+    with: With,
     rng: &mut Rng,
     tally: &mut Tally,
 ) -> Result<(), Broken> {
@@ -235,13 +243,15 @@ pub fn explore<const W: usize, const R: usize>(
     inner.next();
     for _ in 0..CYCLES {
         let mut watcher = |flash: &Flash<W, R>, model: &Model, operation: &Operation<'_>| {
-            if broken.is_some() || (thin > 1 && !chance.one_in(thin)) {
+            if broken.is_some() {
                 return;
             }
             for step in operation.steps(flash) {
-                let all = if thin > 1 { 1 } else { outcomes.len() };
-                let first = if thin > 1 { chance.below(outcomes.len() as u64) as usize } else { 0 };
-                for &outcome in &outcomes[first..first + all] {
+                let chosen = match with {
+                    With::Every => &outcomes[..],
+                    With::One => core::slice::from_ref(&outcomes[chance.below(outcomes.len() as u64) as usize]),
+                };
+                for &outcome in chosen {
                     let mut cut = flash.clone();
                     cut.cut_at(cut.steps() + step, outcome);
                     let result = operation.carry_out(&mut cut);
@@ -253,8 +263,7 @@ pub fn explore<const W: usize, const R: usize>(
                     tally.cuts += 1;
                     let mut model = model.clone();
                     model.cut();
-                    let next = if depth > 1 { thin.max(2) } else { 0 };
-                    if let Err(Broken(what)) = explore(world, (cut, model), depth - 1, next, &mut inner, tally) {
+                    if let Err(Broken(what)) = explore(world, (cut, model), depth - 1, With::One, &mut inner, tally) {
                         broken =
                             Some(Broken(format!("{what}\n  after a cut at {operation:x?}, step {step}, {outcome:?}")));
                         return;
