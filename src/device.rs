@@ -6,7 +6,7 @@ use crate::error::{Malformed, Refusal};
 use crate::id::{Uuid, Version};
 use crate::layout::{Layout, Slot, Strategy};
 use crate::manifest::{Element, Elements, Encoding, Manifest};
-use crate::records::{Phase, State};
+use crate::records::{ImageId, Phase, State};
 use crate::trust::KeySet;
 
 /// Image bytes between two checkpoints, unless the device says otherwise.
@@ -151,7 +151,7 @@ impl<'d> Device<'d> {
             });
         }
         if !self.downgrade && manifest.security_counter == running.security_counter {
-            if running.image == Some(manifest.image_digest) {
+            if running.image == Some(manifest.image_digest.into()) {
                 return Err(Refusal::AlreadyRunning);
             }
             if manifest.version < running.version {
@@ -222,8 +222,8 @@ pub struct Running {
     pub version: Version,
     /// The device's security counter.
     pub security_counter: u32,
-    /// SHA-256 of its image, if known.
-    pub image: Option<Digest>,
+    /// Its image, if known: `Some(digest.into())`.
+    pub image: Option<ImageId>,
 }
 
 impl Running {

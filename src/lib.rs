@@ -59,7 +59,7 @@ pub use layout::{Layout, LayoutBuilder, Slot, Strategy};
 pub use machine::{Ack, Machine, Step};
 pub use manifest::Manifest;
 pub use receipt::Verified;
-pub use records::Reason;
+pub use records::{ImageId, Reason};
 pub use status::{Progress, Stage, Status};
 pub use trust::{CheckedSignature, KeyId, KeySet, PublicKey, SignatureJob, Verify, MAX_KEYS};
 pub use updater::{Blocking, Driver, Updater};

@@ -79,7 +79,7 @@ fn a_lower_version_at_the_same_counter_is_refused_unless_the_application_opts_in
 fn the_image_that_runs_is_not_installed_again() {
     let mut bench = Bench::new(&SMALL_LAYOUT);
     let package = build(&update(), &bench.key);
-    bench.running.image = Some(package.manifest().image_digest);
+    bench.running.image = Some(package.manifest().image_digest.into());
     assert_eq!(offer(bench.device, bench.running, package.bytes()).0, Ok(()), "a greater counter permits it");
     bench.running.security_counter = 7;
     assert_refused(bench.device, bench.running, package.bytes(), Refusal::AlreadyRunning);

@@ -90,7 +90,7 @@ fn install(vector: &Vector, bytes: &[u8]) -> Outcome {
         slot: Slot::A,
         version: Version::new(1, 0, 0, 1),
         security_counter: RUNNING_COUNTER,
-        image: Some(sha256(RUNNING_IMAGE)),
+        image: Some(sha256(RUNNING_IMAGE).into()),
     };
     let mut flash: Flash = Flash::new(&GEOMETRY).seed(7).used();
     let slot = LAYOUT.slot_range(Slot::B);

@@ -5,6 +5,7 @@ use super::{told, Machine, Phase, NO_SUCH_STEP};
 use crate::device::Decision;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
+use crate::manifest::Manifest;
 use crate::message::message;
 use crate::records::{Checkpoint, Phase as Update};
 use crate::trust::CheckedSignature;
@@ -15,9 +16,7 @@ use crate::wire::TRAILER_SIZE;
 pub(crate) struct Plan {
     pub(crate) image: Digest,
     pub(crate) image_size: u32,
-    pub(crate) payload_size: u32,
     pub(crate) version: crate::Version,
-    pub(crate) security_counter: u32,
 }
 
 impl<H: Sha256> Machine<'_, H> {
@@ -68,32 +67,27 @@ impl<H: Sha256> Machine<'_, H> {
     }
 
     /// What the complete head says.
-    fn plan(&mut self) -> Result<(Digest, Plan, Chain, u32), Stop> {
+    fn plan(&mut self) -> Result<(Digest, Manifest, Plan, u32), Stop> {
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
         let data = self.buffer.data();
         let manifest = self.device.parse(head.manifest(data))?;
-        let plan = Plan {
-            image: manifest.image_digest,
-            image_size: manifest.image_size,
-            payload_size: manifest.payload_size(),
-            version: manifest.version,
-            security_counter: manifest.security_counter,
-        };
+        let plan = Plan { image: manifest.image_digest, image_size: manifest.image_size, version: manifest.version };
         let digest = digest::<H>(&[head.signed_bytes(data)]);
-        Ok((digest, plan, Chain::new(&manifest), head.size() as u32))
+        Ok((digest, manifest, plan, head.size() as u32))
     }
 
     /// The application agreed: from here on the slot changes.
     fn accept(&mut self) -> Result<(), Stop> {
-        let (digest, plan, mut chain, trailer) = self.plan()?;
+        let (digest, manifest, plan, trailer) = self.plan()?;
+        let mut chain = Chain::new(&manifest);
         self.payload = self.position;
-        let Checkpoint { offset, payload, hash } = self.start(digest, &plan);
+        let Checkpoint { offset, payload, hash } = self.start(digest, &manifest);
         self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
         self.interrupted = offset > 0;
         message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
-        self.writer.resume(offset);
-        self.writer.begin_trailer(trailer);
+        self.writer.resume(self.device.layout, offset);
+        self.writer.begin_trailer(self.device.layout, trailer);
         (self.plan, self.chain) = (Some(plan), Some(chain));
         Ok(())
     }
@@ -128,11 +122,12 @@ impl<H: Sha256> Machine<'_, H> {
             self.forget();
             return Err(Error::NothingStaged);
         }
-        let (digest, plan, mut chain, _) = self.plan()?;
+        let (digest, manifest, plan, _) = self.plan()?;
         if digest != self.state().update {
             self.forget();
             return Err(Error::NothingStaged);
         }
+        let mut chain = Chain::new(&manifest);
         chain.complete();
         (self.plan, self.chain) = (Some(plan), Some(chain));
         self.interrupted = true;
@@ -143,7 +138,7 @@ impl<H: Sha256> Machine<'_, H> {
     /// A write failed: the head is read again (its trailer shares the slot), then blocks go on at the
     /// checkpoint.
     pub(super) fn rewind(&mut self) {
-        self.writer.resume(0);
+        self.writer.resume(self.device.layout, 0);
         self.phase = self.beginning();
         (self.at, self.position, self.filled) = (0, 0, 0);
         (self.interrupted, self.writing) = (true, false);

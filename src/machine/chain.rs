@@ -61,6 +61,12 @@ impl Chain {
         self.index.saturating_mul(block_size(self.exponent).saturating_add(LINK_SIZE))
     }
 
+    /// Bytes of the whole payload, links counted.
+    pub(crate) fn size_of_payload(&self) -> u32 {
+        let blocks = self.payload_length.div_ceil(block_size(self.exponent));
+        self.payload_length.saturating_add(blocks.saturating_sub(1).saturating_mul(LINK_SIZE))
+    }
+
     /// Data bytes of this block; 0 once the chain is complete.
     pub(crate) fn data(&self) -> u32 {
         self.payload_length.saturating_sub(self.offset()).min(block_size(self.exponent))

@@ -3,7 +3,6 @@
 
 use core::mem::replace;
 
-use super::accept::Plan;
 use super::head::Head;
 use super::writer::Writer;
 use super::{Machine, Phase, Step};
@@ -140,7 +139,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.phase = Phase::Head(Head::new());
         if let Some(manifest) = self.named(all as usize) {
             self.running.version = manifest.version;
-            self.running.image = Some(manifest.image_digest);
+            self.running.image = Some(manifest.image_digest.into());
             if self.log.state.is_none() {
                 self.running.security_counter = self.running.security_counter.max(manifest.security_counter);
             }
@@ -157,25 +156,31 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The application agreed to the update: this is made known before the first erase. Gives the checkpoint to go on
     /// from.
-    pub(super) fn start(&mut self, update: Digest, plan: &Plan) -> Checkpoint {
+    pub(super) fn start(&mut self, update: Digest, manifest: &Manifest) -> Checkpoint {
         let state = self.state();
         let same = state.phase == Update::Receiving && state.update == update;
-        let held = self.log.held().filter(|held| same && self.is_checkpoint(held, plan));
+        let held = self.log.held().filter(|held| same && self.is_checkpoint(held, manifest));
         let checkpoint = held.unwrap_or(Checkpoint::START);
         self.recorded = checkpoint.offset;
         if held.is_some() && self.log.fresh {
             self.phase = Phase::Trailer;
         } else {
-            let state = if same { state.void() } else { state.receiving(update, plan.image, plan.security_counter) };
+            let state = if same {
+                state.void()
+            } else {
+                state.receiving(update, manifest.image_digest, manifest.security_counter)
+            };
             self.phase = Phase::Start(Work::start::<H>(&mut self.log, state, checkpoint));
         }
         checkpoint
     }
 
-    /// Whether a raw install of `plan` can go on there: nothing that is stored is believed unseen.
-    fn is_checkpoint(&self, held: &Checkpoint, plan: &Plan) -> bool {
-        let edge = self.writer.address(held.offset);
-        held.offset == held.payload && held.offset < plan.image_size && self.device.layout.sector(edge).start == edge
+    /// Whether a raw install can go on there: nothing that is stored is believed unseen.
+    fn is_checkpoint(&self, held: &Checkpoint, manifest: &Manifest) -> bool {
+        let edge = self.writer.address(self.device.layout, held.offset);
+        held.offset == held.payload
+            && held.offset < manifest.image_size
+            && self.device.layout.sector(edge).start == edge
     }
 
     /// Before the first write into a sector: this is where to go on should it fail.

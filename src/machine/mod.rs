@@ -44,7 +44,7 @@ use accept::Plan;
 use chain::Chain;
 use head::Head;
 pub use step::{Ack, Step};
-use writer::{Operation, Writer};
+use writer::{Job, Operation, Writer};
 
 #[derive(Debug)]
 enum Phase<H> {
@@ -236,7 +236,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
         let data = chain.data();
         self.buffer.pad(data, self.writer.padded(data), self.device.layout.geometry().erased())?;
         let offset = chain.offset().saturating_add(self.consumed);
-        self.writer.begin_image(offset, self.consumed, data.saturating_sub(self.consumed))?;
+        self.writer.begin_image(self.device.layout, offset, self.consumed, data.saturating_sub(self.consumed))?;
         self.phase = Phase::Place;
         Ok(())
     }
@@ -248,7 +248,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// [`Error::Interrupted`] if a [`Step::Write`] was given and never acknowledged: its sector will be
     /// erased again, and the package is to be fed again from [`position`](Self::position).
     pub fn step(&mut self) -> Result<Step<'_>, Error> {
-        if matches!(self.writer.under_way(), Operation::Write { .. }) || self.writing {
+        if matches!(self.writer.under_way(), Operation::Write(_)) || self.writing {
             if self.writing {
                 self.log.forget();
             }
@@ -262,12 +262,16 @@ impl<'a, H: Sha256> Machine<'a, H> {
         }
         if matches!(self.phase, Phase::Trailer | Phase::Place) {
             match self.writer.operation(self.device.layout) {
-                Operation::Erase(sector) => return Ok(Step::Erase { from: sector.start, to: sector.end() }),
-                Operation::Write { at, from, len } => {
+                Operation::Erase(from) => {
+                    return Ok(Step::Erase { from, to: self.device.layout.sector(from).end() });
+                }
+                Operation::Write(len) => {
+                    let Job { at, from, .. } = self.writer.job();
                     return Ok(Step::Write { at, bytes: self.buffer.bytes(from, len)? });
                 }
-                Operation::Read { at, len, done, .. } => {
-                    return Ok(Step::Read { at: at.saturating_add(done), len: len.saturating_sub(done) })
+                Operation::Read { len, done } => {
+                    let at = self.writer.job().at.saturating_add(done);
+                    return Ok(Step::Read { at, len: len.saturating_sub(done) });
                 }
                 Operation::Idle => self.placed(),
             }
@@ -285,7 +289,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             }
             Phase::Hash(_, done) => match self.plan {
                 Some(plan) => Step::Read {
-                    at: self.writer.address(*done),
+                    at: self.writer.address(self.device.layout, *done),
                     len: self.writer.padded(plan.image_size).saturating_sub(*done),
                 },
                 None => Step::Receive,
@@ -336,8 +340,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
             Ack::Signature(outcome) => self.signature(&outcome),
             Ack::Decision(decision) => self.decision(decision),
             Ack::Done => match self.writer.under_way() {
-                Operation::Erase(_) | Operation::Write { .. } => {
-                    self.writer.done();
+                Operation::Erase(_) | Operation::Write(_) => {
+                    self.writer.done(self.device.layout);
                     Ok(())
                 }
                 _ => Err(NO_SUCH_STEP),
@@ -346,7 +350,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             Ack::Failed => {
                 if let Phase::Identify(done) = self.phase {
                     self.identify(done, None);
-                } else if let Operation::Write { .. } = self.writer.under_way() {
+                } else if let Operation::Write(_) = self.writer.under_way() {
                     self.rewind();
                 }
                 Ok(())
@@ -364,3 +368,7 @@ fn told(stop: Stop) -> Stop {
 }
 
 const NO_SUCH_STEP: Stop = Stop::Misuse("this answer does not fit the step");
+
+/// On the chips it is made for. The block buffer is the caller's.
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(core::mem::size_of::<Machine<'_>>() <= 512, "the machine has grown beyond 512 bytes");

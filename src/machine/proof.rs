@@ -4,7 +4,7 @@ use core::mem::replace;
 
 use super::accept::Plan;
 use super::head::Head;
-use super::writer::Operation;
+use super::writer::{Job, Operation};
 use super::{Machine, Phase, NO_SUCH_STEP};
 use crate::device::FinalHash;
 use crate::digest::Sha256;
@@ -28,7 +28,8 @@ impl<H: Sha256> Machine<'_, H> {
             self.identify(done, Some(bytes));
             return Ok(());
         }
-        if let Operation::Read { at, from, len, done } = self.writer.under_way() {
+        if let Operation::Read { len, done } = self.writer.under_way() {
+            let Job { at, from, .. } = self.writer.job();
             if got == 0 || got > len.saturating_sub(done) {
                 return Err(NO_SUCH_STEP);
             }
@@ -95,7 +96,7 @@ impl<H: Sha256> Machine<'_, H> {
             plan.image,
             plan.image_size,
             plan.version,
-            plan.security_counter,
+            self.state().next_counter,
             self.state().start,
         ))
     }

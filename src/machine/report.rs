@@ -1,5 +1,6 @@
 //! What the machine tells about itself.
 
+use super::chain::Chain;
 use super::{Machine, Phase};
 use crate::digest::Sha256;
 use crate::layout::Slot;
@@ -13,7 +14,7 @@ impl<H: Sha256> Machine<'_, H> {
         match (&self.phase, self.plan) {
             (Phase::Load(_) | Phase::Identify(_), _) => held.saturating_add(PRELUDE_SIZE as u32),
             (Phase::Head(head), _) => held.saturating_add(head.missing()),
-            (_, Some(plan)) => self.payload.saturating_add(plan.payload_size).saturating_sub(self.at),
+            (_, Some(_)) => self.end_of_package().saturating_sub(self.at),
             _ => held,
         }
     }
@@ -29,6 +30,10 @@ impl<H: Sha256> Machine<'_, H> {
         layout.slot_range(self.target()).end.max(layout.records_range().end)
     }
 
+    fn end_of_package(&self) -> u32 {
+        self.payload.saturating_add(self.chain.as_ref().map_or(0, Chain::size_of_payload))
+    }
+
     fn is_accepted(&self) -> bool {
         !matches!(self.phase, Phase::Load(_) | Phase::Identify(_) | Phase::Head(_))
     }
@@ -38,7 +43,7 @@ impl<H: Sha256> Machine<'_, H> {
         let known = self.plan.filter(|_| self.is_accepted());
         Progress {
             received: self.position,
-            package: known.map(|plan| self.payload.saturating_add(plan.payload_size)),
+            package: known.map(|_| self.end_of_package()),
             written: match (&self.chain, known) {
                 (Some(chain), Some(plan)) => chain.offset().saturating_add(self.consumed).min(plan.image_size),
                 _ => 0,

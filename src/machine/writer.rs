@@ -11,7 +11,6 @@
 //! here: only whole blocks arrive.
 
 use crate::error::Stop;
-use crate::geometry::Sector;
 use crate::layout::{Layout, Slot};
 use crate::wire::TRAILER_SIZE;
 
@@ -26,20 +25,16 @@ pub(crate) struct Job {
     pub(crate) len: u32,
 }
 
-/// The flash operation under way.
+/// The flash operation under way: it is the job's first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Idle,
-    Erase(Sector),
-    Write {
-        at: u32,
-        from: u32,
-        len: u32,
-    },
+    /// The sector that begins there.
+    Erase(u32),
+    /// So many bytes.
+    Write(u32),
     /// `done` bytes of `len` are compared.
     Read {
-        at: u32,
-        from: u32,
         len: u32,
         done: u32,
     },
@@ -47,12 +42,10 @@ pub(crate) enum Operation {
 
 #[derive(Debug)]
 pub(crate) struct Writer {
-    start: u32,
-    end: u32,
-    tail: u32,
+    slot: Slot,
+    unit: u8,
     erased_to: u32,
     tail_erased_to: u32,
-    unit: u32,
     job: Job,
     operation: Operation,
 }
@@ -60,60 +53,79 @@ pub(crate) struct Writer {
 impl Writer {
     /// A writer for `slot` that writes whole units of `unit` bytes, a power of two.
     pub(crate) fn new(layout: &Layout, slot: Slot, unit: u32) -> Self {
-        let range = layout.slot_range(slot);
-        let tail = layout.sector(range.end.saturating_sub(TRAILER_SIZE)).start;
-        Self {
-            start: range.start,
-            end: range.end,
-            tail,
-            erased_to: range.start,
-            tail_erased_to: tail,
-            unit,
+        let mut writer = Self {
+            slot,
+            unit: unit as u8,
+            erased_to: 0,
+            tail_erased_to: 0,
             job: Job::default(),
             operation: Operation::Idle,
-        }
+        };
+        writer.resume(layout, 0);
+        writer
+    }
+
+    fn start(&self, layout: &Layout) -> u32 {
+        layout.slot_range(self.slot).start
+    }
+
+    /// The trailer's first address.
+    fn trailer(&self, layout: &Layout) -> u32 {
+        layout.slot_range(self.slot).end.saturating_sub(TRAILER_SIZE)
+    }
+
+    /// The first address of the sectors that hold the trailer.
+    fn tail(&self, layout: &Layout) -> u32 {
+        layout.sector(self.trailer(layout)).start
     }
 
     /// Goes on at `offset` of the slot, a sector edge: that sector is erased again, and the trailer's.
-    pub(crate) fn resume(&mut self, offset: u32) {
-        self.erased_to = self.start.saturating_add(offset);
-        self.tail_erased_to = self.tail;
+    pub(crate) fn resume(&mut self, layout: &Layout, offset: u32) {
+        self.erased_to = self.address(layout, offset);
+        self.tail_erased_to = self.tail(layout);
         self.operation = Operation::Idle;
+    }
+
+    /// Bytes written at once.
+    pub(crate) fn unit(&self) -> u32 {
+        self.unit.into()
     }
 
     /// `len` rounded up to whole units.
     pub(crate) fn padded(&self, len: u32) -> u32 {
-        let mask = self.unit.saturating_sub(1);
+        let mask = self.unit().saturating_sub(1);
         len.saturating_add(mask) & !mask
     }
 
     /// Begins the trailer: `len` bytes at the front of the block buffer.
-    pub(crate) fn begin_trailer(&mut self, len: u32) {
-        self.job = Job { at: self.end.saturating_sub(TRAILER_SIZE), from: 0, len: self.padded(len) };
+    pub(crate) fn begin_trailer(&mut self, layout: &Layout, len: u32) {
+        self.job = Job { at: self.trailer(layout), from: 0, len: self.padded(len) };
     }
 
     /// Begins image bytes: `len` from `from` in the block buffer, for `offset` in the slot.
-    pub(crate) fn begin_image(&mut self, offset: u32, from: u32, len: u32) -> Result<(), Stop> {
-        let at = self.start.saturating_add(offset);
+    pub(crate) fn begin_image(&mut self, layout: &Layout, offset: u32, from: u32, len: u32) -> Result<(), Stop> {
+        let at = self.address(layout, offset);
         let len = self.padded(len);
-        if at.saturating_add(len) > self.end.saturating_sub(TRAILER_SIZE) {
+        if at.saturating_add(len) > self.trailer(layout) {
             return Err(Stop::Misuse("lockgate: image bytes beyond the slot (please report this)"));
         }
         self.job = Job { at, from, len };
         Ok(())
     }
 
+    /// What is being written.
+    pub(crate) fn job(&self) -> Job {
+        self.job
+    }
+
     /// What is to be done next; [`Operation::Idle`] once the job is done. Repeats itself until it is
     /// acknowledged.
     pub(crate) fn operation(&mut self, layout: &Layout) -> Operation {
         if self.operation == Operation::Idle && self.job.len > 0 {
-            let Job { at, from, len } = self.job;
-            let limit = if at >= self.tail { self.tail_erased_to } else { self.erased_to };
-            self.operation = if at >= limit {
-                Operation::Erase(layout.sector(limit))
-            } else {
-                Operation::Write { at, from, len: len.min(limit.saturating_sub(at)) }
-            };
+            let Job { at, len, .. } = self.job;
+            let limit = if at >= self.tail(layout) { self.tail_erased_to } else { self.erased_to };
+            self.operation =
+                if at >= limit { Operation::Erase(limit) } else { Operation::Write(len.min(limit.saturating_sub(at))) };
         }
         self.operation
     }
@@ -124,27 +136,28 @@ impl Writer {
     }
 
     /// An erase or a write is done.
-    pub(crate) fn done(&mut self) {
+    pub(crate) fn done(&mut self, layout: &Layout) {
         self.operation = match self.operation {
-            Operation::Erase(sector) => {
-                if sector.start >= self.tail {
-                    self.tail_erased_to = sector.end();
+            Operation::Erase(start) => {
+                let end = layout.sector(start).end();
+                if start >= self.tail(layout) {
+                    self.tail_erased_to = end;
                 } else {
-                    self.erased_to = sector.end();
+                    self.erased_to = end;
                 }
                 Operation::Idle
             }
-            Operation::Write { at, from, len } => Operation::Read { at, from, len, done: 0 },
+            Operation::Write(len) => Operation::Read { len, done: 0 },
             other => other,
         };
     }
 
     /// `bytes` more bytes were read back and are right.
     pub(crate) fn compared(&mut self, bytes: u32) {
-        if let Operation::Read { at, from, len, done } = self.operation {
+        if let Operation::Read { len, done } = self.operation {
             let done = done.saturating_add(bytes);
             self.operation = if done < len {
-                Operation::Read { at, from, len, done }
+                Operation::Read { len, done }
             } else {
                 self.job.at = self.job.at.saturating_add(len);
                 self.job.from = self.job.from.saturating_add(len);
@@ -158,18 +171,13 @@ impl Writer {
     /// of a sector.
     pub(crate) fn at_edge(&self, layout: &Layout) -> Option<(u32, u32)> {
         let Job { at, from, len } = self.job;
-        let in_image = at < self.end.saturating_sub(TRAILER_SIZE);
         let waits = len > 0 && self.operation == Operation::Idle;
-        (waits && in_image && layout.sector(at).start == at).then_some((at.saturating_sub(self.start), from))
-    }
-
-    /// Bytes written at once.
-    pub(crate) fn unit(&self) -> u32 {
-        self.unit
+        let edge = at < self.trailer(layout) && layout.sector(at).start == at;
+        (waits && edge).then_some((at.saturating_sub(self.start(layout)), from))
     }
 
     /// The address of `offset` in the slot.
-    pub(crate) fn address(&self, offset: u32) -> u32 {
-        self.start.saturating_add(offset)
+    pub(crate) fn address(&self, layout: &Layout, offset: u32) -> u32 {
+        self.start(layout).saturating_add(offset)
     }
 }

@@ -45,8 +45,8 @@ pub(crate) struct Log<'d> {
     /// The state was written in this power cycle.
     pub(crate) fresh: bool,
     pub(crate) state: Option<State>,
-    /// The state's checkpoint, and the start it belongs to.
-    pub(crate) checkpoint: Option<(u16, Checkpoint)>,
+    /// The state's checkpoint.
+    pub(crate) checkpoint: Option<Checkpoint>,
     pub(crate) current: Option<Current>,
     /// The highest of any valid header.
     pub(crate) generation: u32,
@@ -82,8 +82,7 @@ impl<'d> Log<'d> {
 
     /// The checkpoint that belongs to the state.
     pub(crate) fn held(&self) -> Option<Checkpoint> {
-        let start = self.state.filter(|state| state.phase == Phase::Receiving)?.start;
-        self.checkpoint.filter(|(of, _)| *of == start).map(|(_, checkpoint)| checkpoint)
+        self.checkpoint.filter(|_| self.state.is_some_and(|state| state.phase == Phase::Receiving))
     }
 
     /// Strides that must be free behind the last used one of `sector`: the largest record, or a checkpoint and its state.
@@ -105,7 +104,7 @@ impl<'d> Log<'d> {
 
     /// Keeps a checkpoint that is not written, for as long as power lasts.
     pub(crate) fn hold(&mut self, checkpoint: Checkpoint) {
-        self.checkpoint = self.state.map(|state| (state.start, checkpoint));
+        self.checkpoint = Some(checkpoint);
     }
 
     pub(crate) fn strides(&self, sector: Sector) -> u16 {

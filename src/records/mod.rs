@@ -19,5 +19,5 @@ mod transition;
 mod write;
 
 pub(crate) use log::{Log, Request, Stride, Work};
-pub use payload::Reason;
 pub(crate) use payload::{Checkpoint, Phase, State};
+pub use payload::{ImageId, Reason};

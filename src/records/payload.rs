@@ -118,9 +118,22 @@ impl core::fmt::Display for Reason {
     }
 }
 
-/// The first 16 bytes of an image digest: enough to refuse an image that failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ImageId(pub(crate) [u8; 16]);
+/// The first 16 bytes of an image digest: enough to know an image again, and to refuse it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ImageId(pub [u8; 16]);
+
+impl core::fmt::Display for ImageId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl core::fmt::Debug for ImageId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Display::fmt(self, f)
+    }
+}
 
 impl From<Digest> for ImageId {
     fn from(Digest(bytes): Digest) -> Self {

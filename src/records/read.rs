@@ -122,7 +122,8 @@ impl Find {
         let valid = state.is_some() || checkpoint.is_some();
         if self.gathering {
             let start = log.state.map(|state| state.start);
-            log.checkpoint = checkpoint.filter(|(of, _)| Some(*of) == start).or(log.checkpoint);
+            let own = checkpoint.filter(|(of, _)| Some(*of) == start);
+            log.checkpoint = own.map(|(_, checkpoint)| checkpoint).or(log.checkpoint);
             return valid;
         }
         if let Some(current) = &mut log.current {

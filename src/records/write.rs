@@ -127,7 +127,7 @@ impl Write {
         body.fill(0);
         match (self.kind, log.state, log.checkpoint) {
             (Kind::State, Some(state), _) => copy(body, 0, &state.encode(extent)),
-            (Kind::Checkpoint, _, Some((start, checkpoint))) => copy(body, 0, &checkpoint.encode(start, extent)),
+            (Kind::Checkpoint, Some(state), Some(checkpoint)) => copy(body, 0, &checkpoint.encode(state.start, extent)),
             _ => copy(body, 0, &header(self.generation, log.grid.unit())),
         }
         let size = self.kind.size();
