@@ -2,11 +2,12 @@
 //!
 //! A fleet in the field cannot change its bootloader. It can still take its updates through an
 //! [`Updater`](crate::Updater), which proves every block before a byte of it is written; what is left is to
-//! tell the bootloader. [`BootControl`] does that:
+//! tell the bootloader. [`BootControl`] does that, for two of them:
 //!
 //! | back end | what it writes | laid out |
 //! |---|---|---|
 //! | [`EmbassyBoot`] | the state partition of `embassy-boot` 0.7 | [here](embassy_boot) |
+//! | [`Mcuboot`] | the image trailers of MCUboot, swap modes | [here](mcuboot) |
 //!
 //! The order of things, whatever the bootloader:
 //!
@@ -47,11 +48,13 @@
 //! a whole word. Each back end says what its bootloader makes of torn words.
 
 pub mod embassy_boot;
+pub mod mcuboot;
 mod words;
 
 use core::fmt;
 
 pub use self::embassy_boot::EmbassyBoot;
+pub use self::mcuboot::Mcuboot;
 
 /// Another bootloader's way of being told.
 pub trait BootControl {
