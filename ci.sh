@@ -12,7 +12,7 @@ describe() {
         test) echo "cargo test --workspace" ;;
         docs) echo "documentation builds without a warning" ;;
         targets) echo "the library for five microcontroller targets" ;;
-        interop) echo "cross-check against independent code (Python, OpenSSL)" ;;
+        interop) echo "cross-check against independent code (Python, OpenSSL, imgtool)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 10) seconds" ;;
         *) return 1 ;;
@@ -168,6 +168,8 @@ step_interop() {
     [[ -x $venv/bin/python3 ]] || python3 -m venv "$venv"
     "$venv/bin/python3" -c 'import cryptography' 2>/dev/null || "$venv/bin/python3" -m pip install --quiet cryptography
     PATH="$venv/bin:$PATH" bash tests/interop.sh
+    "$venv/bin/python3" -c 'import imgtool' 2>/dev/null || "$venv/bin/python3" -m pip install --quiet imgtool
+    "$venv/bin/python3" tests/foreign/make_trailers.py --check
 }
 
 step_boards() {

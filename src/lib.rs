@@ -24,6 +24,7 @@ mod digest;
 mod error;
 #[cfg(feature = "p256")]
 mod es256;
+pub mod foreign;
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
 // evaluated while the program compiles
 pub mod geometry;
