@@ -98,7 +98,7 @@ pub(crate) fn running(slots: &[SlotState; 2], strategy: Strategy) -> Option<Runn
         }
         let Manifest { security_counter, version, image_digest, .. } = image.manifest;
         if best.is_none_or(|best| (security_counter, version) > (best.security_counter, best.version)) {
-            best = Some(Running { slot: *slot, version, security_counter, image: Some(image_digest) });
+            best = Some(Running { slot: *slot, version, security_counter, image: Some(image_digest.into()) });
         }
     }
     best
