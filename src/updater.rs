@@ -141,8 +141,9 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.machine.status()
     }
 
-    /// The flash, to share it with the rest of the program between calls. Whoever writes to the target slot meanwhile
-    /// spoils the update; the final hash will say so.
+    /// The flash, to share it with the rest of the program between calls, with a [`Control`](crate::Control) too: the
+    /// records are read again afterwards. Whoever writes to the target slot meanwhile spoils the update; the final hash
+    /// will say so.
     pub fn flash(&mut self) -> &mut F {
         self.machine.distrust();
         &mut self.flash

@@ -128,3 +128,44 @@ fn a_future_dropped_in_the_middle_of_a_flash_operation_has_its_sector_erased_aga
         bench.assert_installed(&flash, &package, &image, &receipt);
     }
 }
+
+#[test]
+fn the_async_control_does_what_the_blocking_one_does_and_survives_being_dropped_midway() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let old = common::noise(5000, 1);
+    let package = common::release(&bench.key, 0, 1, &old);
+    let mut flash: Flash = common::provisioned(&SMALL_LAYOUT, lockgate::Slot::A, &package, &old);
+    common::boot(bench.device, &mut flash).unwrap();
+    let image = common::noise(7000, 2);
+    let package = common::release(&bench.key, 1, 2, &image);
+    let mut block = Block::<512>::new();
+    let mut updater = asynch::Updater::new(bench.device, &mut flash, &mut block);
+    let verified = block_on(updater.install(package.bytes(), |_| ())).unwrap();
+    block_on(asynch::Control::new(bench.device, &mut flash).try_next(verified)).unwrap();
+    let launch = common::boot(bench.device, &mut flash).unwrap();
+    assert!(matches!(launch.reason, lockgate::BootReason::Trial { attempt: 1, .. }));
+    // Dropped in the middle of each write that confirm makes.
+    let undisturbed = {
+        let mut copy = flash.clone();
+        let before = copy.steps();
+        block_on(asynch::Control::new(bench.device, &mut copy).confirm()).unwrap();
+        copy.steps() - before
+    };
+    assert!(undisturbed > 10);
+    for step in 0..undisturbed {
+        let mut flash = flash.clone();
+        flash.stall_at(flash.steps() + step, lockgate::sim::Landed::Subset.metastable());
+        let mut control = asynch::Control::new(bench.device, &mut flash);
+        assert!(poll_once_until_stalled(control.confirm()), "step {step} stalls");
+        block_on(control.confirm()).unwrap();
+        assert_eq!(block_on(control.status()).unwrap().security_counter, 2);
+        assert_eq!(flash.violations(), []);
+    }
+}
+
+/// Polls many times; whether it then still waits, and is dropped.
+fn poll_once_until_stalled<T>(future: impl core::future::Future<Output = T>) -> bool {
+    let mut future = core::pin::pin!(future);
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    (0..2000).all(|_| future.as_mut().poll(&mut context).is_pending())
+}

@@ -283,3 +283,55 @@ fn an_update_that_starts_voids_a_trial_that_waits() {
     updater.write_all(&other.bytes()[..other.head().len()]).unwrap();
     assert_eq!(boot(&case.device, &mut case.flash).unwrap().reason, BootReason::Confirmed);
 }
+
+#[test]
+fn a_flash_that_is_lent_between_two_calls_may_come_back_with_other_records() {
+    let case = case();
+    let bytes = case.package.bytes();
+    // In the head, in a block, after the last block: the records grow behind the updater's back.
+    for taken in [0, 10, 5000, 15_000, bytes.len()] {
+        let mut flash = case.flash.clone();
+        let mut block = Block::<512>::new();
+        let mut updater = Updater::new(&case.device, &mut flash, &mut block);
+        updater.write_all(&bytes[..taken]).unwrap();
+        let writes = 40;
+        for _ in 0..writes {
+            // Two handles on one flash: each must see what the other wrote.
+            let flash = updater.flash();
+            let mut other = Block::<512>::new();
+            let mut second = Updater::new(&case.device, &mut *flash, &mut other);
+            assert!(matches!(second.staged(), Ok(_) | Err(Error::NothingStaged | Error::Refused(_))));
+        }
+        let verified = loop {
+            let at = updater.position() as usize;
+            match updater.write_all(&bytes[at..]).and_then(|()| updater.finish()) {
+                Ok(verified) => break verified,
+                Err(Error::Interrupted | Error::Superseded) => {}
+                Err(error) => panic!("after {taken} bytes: {error}"),
+            }
+        };
+        let mut control = Control::new(&case.device, updater.flash());
+        // The slot was started anew if the other handle found it void.
+        control.try_next(verified).unwrap();
+        assert_eq!(control.status().unwrap().update, UpdateState::Pending);
+        let error = updater.write_all(&[0; 100]).unwrap_err();
+        assert!(matches!(error, Error::Refused(Refusal::NotAPackage)), "{error}");
+        assert_eq!(flash.violations(), []);
+    }
+}
+
+#[test]
+fn a_receipt_can_be_used_through_the_updaters_own_flash() {
+    let mut case = case();
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(&case.device, &mut case.flash, &mut block);
+    let verified = updater.install(case.package.bytes(), |_| ()).unwrap();
+    Control::new(&case.device, updater.flash()).try_next(verified).unwrap();
+    // The updater goes on with the next package, and with records that it did not write.
+    let other = release(&case.bench.key, 2, 3, &noise(3000, 6));
+    case.flash.clear_oracles();
+    let mut updater = Updater::new(&case.device, &mut case.flash, &mut block);
+    let second = updater.install(other.bytes(), |_| ()).unwrap();
+    Control::new(&case.device, updater.flash()).try_next(second).unwrap();
+    assert_eq!(case.flash.violations(), []);
+}

@@ -111,9 +111,6 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     }
 
     async fn load(&mut self) -> Result<(), Error<F::Error>> {
-        if self.log.loaded {
-            return Ok(());
-        }
         let mut work = Work::load(&mut self.log);
         carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).await
     }

@@ -114,9 +114,6 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     }
 
     fn load(&mut self) -> Result<(), Error<F::Error>> {
-        if self.log.loaded {
-            return Ok(());
-        }
         let mut work = Work::load(&mut self.log);
         carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash)
     }

@@ -113,8 +113,8 @@ impl BootStatus {
 /// The blocking [`Handle`] on the records.
 pub type Control<'d, F, H = Sha2> = Handle<'d, F, H, Blocking>;
 
-/// The application's hold on the records. It reads them when it is first asked, and again whenever what it knows is in
-/// doubt; each change is durable when its call returns.
+/// The application's hold on the records. Each call reads them first, since an updater or another handle may have written
+/// some; each change is durable when its call returns.
 ///
 /// [`Control`] and [`asynch::Control`](crate::asynch::Control) are its two forms. `F` is the flash (a `&mut` will do), `H`
 /// hashes.

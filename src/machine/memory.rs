@@ -5,7 +5,7 @@ use core::mem::replace;
 
 use super::head::Head;
 use super::writer::Writer;
-use super::{Machine, Phase, Step};
+use super::{Machine, Phase, Rest, Step};
 use crate::device::Running;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
@@ -31,7 +31,11 @@ impl<H: Sha256> Machine<'_, H> {
     /// The work on the records that is under way.
     pub(super) fn work(&mut self) -> Option<&mut Work> {
         match &mut self.phase {
-            Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work) => Some(work),
+            Phase::Load(work)
+            | Phase::Start(work)
+            | Phase::Checkpoint(work)
+            | Phase::Void(work)
+            | Phase::Learn(work, ..) => Some(work),
             _ => None,
         }
     }
@@ -39,7 +43,12 @@ impl<H: Sha256> Machine<'_, H> {
     /// Tells the work how it went.
     pub(super) fn record(&mut self, tell: impl FnOnce(&mut Work, &mut Log<'_>)) {
         self.writing = false;
-        if let Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work) = &mut self.phase {
+        if let Phase::Load(work)
+        | Phase::Start(work)
+        | Phase::Checkpoint(work)
+        | Phase::Void(work)
+        | Phase::Learn(work, ..) = &mut self.phase
+        {
             tell(work, &mut self.log);
         }
     }
@@ -60,17 +69,11 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// Work that is done leads on; what failed leads back.
     pub(super) fn settle(&mut self) -> Result<(), Stop> {
-        let log = &self.log;
-        let end = match &self.phase {
-            Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work) => work.request(log),
-            _ => return Ok(()),
-        };
-        let failed = end == Request::Failed;
-        if !failed && end != Request::Done {
-            return Ok(());
-        }
+        let Some(end) = self.ended() else { return Ok(()) };
+        let failed = !end;
         match replace(&mut self.phase, Phase::Place) {
             Phase::Load(_) => self.loaded(),
+            Phase::Learn(_, rest, start) => return self.learnt(rest, start),
             Phase::Void(_) => {
                 self.rewind();
                 return Err(super::told(Refusal::ImageDigest.into()));
@@ -86,10 +89,82 @@ impl<H: Sha256> Machine<'_, H> {
         Ok(())
     }
 
+    /// Whether the work on the records has come to an end, and to a good one.
+    fn ended(&mut self) -> Option<bool> {
+        let log = &self.log;
+        match &self.phase {
+            Phase::Load(work)
+            | Phase::Start(work)
+            | Phase::Checkpoint(work)
+            | Phase::Void(work)
+            | Phase::Learn(work, ..) => match work.request(log) {
+                Request::Done => Some(true),
+                Request::Failed => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// If somebody else had the flash, the records are read again before anything is done.
+    pub(super) fn learn(&mut self) -> Result<(), Stop> {
+        if !self.shared {
+            return Ok(());
+        }
+        self.shared = false;
+        let rest = match &self.phase {
+            Phase::Load(_) | Phase::Identify(_) => None,
+            Phase::Head(_) if self.position == 0 => None,
+            Phase::Trailer => Some(Rest::Trailer),
+            Phase::Block => Some(Rest::Block),
+            Phase::Place => Some(Rest::Place),
+            Phase::Stored => Some(Rest::Stored),
+            Phase::Hash(..) => Some(Rest::Hash),
+            Phase::Complete => Some(Rest::Complete),
+            // A head was judged by the old records, or a record was being written.
+            Phase::Head(_) | Phase::Start(_) | Phase::Checkpoint(_) | Phase::Void(_) | Phase::Learn(..) => {
+                self.log.forget();
+                self.rewind();
+                return Err(Error::Interrupted);
+            }
+        };
+        let start = self.state().start;
+        let work = Work::load(&mut self.log);
+        self.phase = match rest {
+            Some(rest) => Phase::Learn(work, rest, start),
+            None => Phase::Load(work),
+        };
+        Ok(())
+    }
+
+    /// The records were read again: they must still tell of this install.
+    fn learnt(&mut self, rest: Rest, start: u16) -> Result<(), Stop> {
+        let state = self.state();
+        if state.phase != Update::Receiving || state.start != start {
+            self.rewind();
+            return Err(Error::Superseded);
+        }
+        self.log.fresh = true;
+        self.phase = match rest {
+            Rest::Trailer => Phase::Trailer,
+            Rest::Block => Phase::Block,
+            Rest::Place => Phase::Place,
+            Rest::Stored => Phase::Stored,
+            Rest::Hash => Phase::Hash(H::new(), 0),
+            Rest::Complete => Phase::Complete,
+        };
+        Ok(())
+    }
+
     /// The step that the records ask for.
     pub(super) fn record_step(&mut self) -> Option<Step<'_>> {
         let log = &self.log;
-        let (Phase::Load(work) | Phase::Start(work) | Phase::Checkpoint(work) | Phase::Void(work)) = &self.phase else {
+        let (Phase::Load(work)
+        | Phase::Start(work)
+        | Phase::Checkpoint(work)
+        | Phase::Void(work)
+        | Phase::Learn(work, ..)) = &self.phase
+        else {
             return None;
         };
         match work.request(log) {

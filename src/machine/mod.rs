@@ -46,6 +46,17 @@ use head::Head;
 pub use step::{Ack, Step};
 use writer::{Job, Operation, Writer};
 
+/// Where a machine goes on that has read its records again.
+#[derive(Clone, Copy, Debug)]
+enum Rest {
+    Trailer,
+    Block,
+    Place,
+    Stored,
+    Hash,
+    Complete,
+}
+
 #[derive(Debug)]
 enum Phase<H> {
     /// The records are read, then the running image's trailer.
@@ -62,6 +73,8 @@ enum Phase<H> {
     Hash(H, u32),
     /// The slot is void: its checkpoints are.
     Void(Work),
+    /// The records are read again, since the flash was shared; if they still tell of this start, it goes on there.
+    Learn(Work, Rest, u16),
     Complete,
 }
 
@@ -93,6 +106,8 @@ pub struct Machine<'a, H = Sha2> {
     interrupted: bool,
     /// A write to the log was given and is not acknowledged.
     writing: bool,
+    /// Somebody else had the flash: the log is to be read again.
+    shared: bool,
     hash: PhantomData<H>,
 }
 
@@ -122,6 +137,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             recorded: 0,
             interrupted: false,
             writing: false,
+            shared: false,
             hash: PhantomData,
         }
     }
@@ -255,6 +271,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             self.rewind();
             return Err(Error::Interrupted);
         }
+        self.learn()?;
         self.keep_checkpoint();
         self.settle()?;
         if self.work().is_some() {
@@ -298,7 +315,9 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 let (at, len) = self.name_at(*done);
                 Step::Read { at, len }
             }
-            Phase::Load(_) | Phase::Start(_) | Phase::Checkpoint(_) | Phase::Void(_) => Step::Receive,
+            Phase::Load(_) | Phase::Start(_) | Phase::Checkpoint(_) | Phase::Void(_) | Phase::Learn(..) => {
+                Step::Receive
+            }
             Phase::Trailer | Phase::Block | Phase::Place => Step::Receive,
             Phase::Stored => Step::Stored,
             Phase::Complete => Step::Complete,

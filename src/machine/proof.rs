@@ -13,9 +13,10 @@ use crate::message::message;
 use crate::receipt::Verified;
 
 impl<H: Sha256> Machine<'_, H> {
-    /// Says that somebody else had the flash: the slot will be hashed at the end, whatever the device's [`FinalHash`].
+    /// Says that somebody else had the flash: the slot will be hashed at the end, whatever the device's [`FinalHash`], and
+    /// the records are read again.
     pub fn distrust(&mut self) {
-        self.interrupted = true;
+        (self.interrupted, self.shared) = (true, true);
     }
 
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {

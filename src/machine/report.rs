@@ -58,7 +58,7 @@ impl<H: Sha256> Machine<'_, H> {
             Phase::Head(head) if head.is_complete() => Stage::Offered,
             Phase::Load(_) | Phase::Identify(_) | Phase::Head(_) => Stage::Waiting,
             Phase::Start(_) | Phase::Trailer | Phase::Block | Phase::Place | Phase::Checkpoint(_) => Stage::Receiving,
-            Phase::Stored | Phase::Hash(..) | Phase::Void(_) => Stage::Stored,
+            Phase::Stored | Phase::Hash(..) | Phase::Void(_) | Phase::Learn(..) => Stage::Stored,
             Phase::Complete => Stage::Verified,
         };
         let incoming = self.plan.filter(|_| self.is_accepted()).map(|plan| plan.version);

@@ -42,7 +42,7 @@ pub(crate) struct Log<'d> {
     pub(crate) loaded: bool,
     /// The state reads durable, or was written in this power cycle.
     pub(crate) durable: bool,
-    /// The state was written in this power cycle.
+    /// The state was written in this power cycle, as far as this value knows.
     pub(crate) fresh: bool,
     pub(crate) state: Option<State>,
     /// The state's checkpoint.

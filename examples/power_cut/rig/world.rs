@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::cuts::Tally;
 use super::life::Broken;
@@ -154,7 +155,10 @@ impl World {
 
 /// Signature checks by `P256`, each done once: a life has thousands of the same.
 #[derive(Clone, Default)]
-pub struct Seen(std::rc::Rc<RefCell<HashMap<(Digest, [u8; 64]), bool>>>);
+pub struct Seen(Rc<RefCell<Outcomes>>);
+
+/// Per digest and signature.
+type Outcomes = HashMap<(Digest, [u8; 64]), bool>;
 
 impl Verify for Seen {
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
