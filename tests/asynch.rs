@@ -10,7 +10,7 @@ use core::task::{Context, Poll, Waker};
 use common::{install, noise, Bench, SMALL_LAYOUT};
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorType, Read, Write};
-use lockgate::asynch::Updater;
+use lockgate::asynch::{self, Updater};
 use lockgate::sim::{Flash, Landed};
 use lockgate::{Block, Error, ErrorKind, Refusal};
 
@@ -132,11 +132,11 @@ fn a_future_dropped_in_the_middle_of_a_flash_operation_has_its_sector_erased_aga
 #[test]
 fn the_async_control_does_what_the_blocking_one_does_and_survives_being_dropped_midway() {
     let bench = Bench::new(&SMALL_LAYOUT);
-    let old = common::noise(5000, 1);
+    let old = noise(5000, 1);
     let package = common::release(&bench.key, 0, 1, &old);
     let mut flash: Flash = common::provisioned(&SMALL_LAYOUT, lockgate::Slot::A, &package, &old);
     common::boot(bench.device, &mut flash).unwrap();
-    let image = common::noise(7000, 2);
+    let image = noise(7000, 2);
     let package = common::release(&bench.key, 1, 2, &image);
     let mut block = Block::<512>::new();
     let mut updater = asynch::Updater::new(bench.device, &mut flash, &mut block);
@@ -154,9 +154,9 @@ fn the_async_control_does_what_the_blocking_one_does_and_survives_being_dropped_
     assert!(undisturbed > 10);
     for step in 0..undisturbed {
         let mut flash = flash.clone();
-        flash.stall_at(flash.steps() + step, lockgate::sim::Landed::Subset.metastable());
+        flash.stall_at(flash.steps() + step, Landed::Subset.metastable());
         let mut control = asynch::Control::new(bench.device, &mut flash);
-        assert!(poll_once_until_stalled(control.confirm()), "step {step} stalls");
+        assert!(stalls(control.confirm()), "step {step} stalls");
         block_on(control.confirm()).unwrap();
         assert_eq!(block_on(control.status()).unwrap().security_counter, 2);
         assert_eq!(flash.violations(), []);
@@ -164,8 +164,8 @@ fn the_async_control_does_what_the_blocking_one_does_and_survives_being_dropped_
 }
 
 /// Polls many times; whether it then still waits, and is dropped.
-fn poll_once_until_stalled<T>(future: impl core::future::Future<Output = T>) -> bool {
-    let mut future = core::pin::pin!(future);
-    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+fn stalls<T>(future: impl Future<Output = T>) -> bool {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
     (0..2000).all(|_| future.as_mut().poll(&mut context).is_pending())
 }
