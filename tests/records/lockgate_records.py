@@ -12,8 +12,8 @@ LEAST_SECTOR = 1024
 
 
 def header_fields(payload):
-    strides, version, unit, generation, magic = struct.unpack("<xBBBI4s", payload)
-    good = (strides, version, magic) == (1, 1, b"LGRL") and generation > 0
+    version, unit, generation, magic = struct.unpack("<2xBBI4s", payload)
+    good = (version, magic) == (1, b"LGRL") and generation > 0
     return {"version": version, "unit": unit, "generation": generation} if good else None
 
 

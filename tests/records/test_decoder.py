@@ -217,8 +217,7 @@ class Test(unittest.TestCase):
         for head in (header(8, 1), header(4, 1, magic=b"LGRX"), header(4, 1, version=2)):
             self.assertFalse(holds(state(2), head=head), head)
         self.assertFalse(holds(state(2), generation=0, head=header(4, 0)))
-        w = Writer(4)
-        w.open(0, 1, state(2))
+        (w := Writer(4)).open(0, 1, state(2))
         w.flash[w.base + 3 * 64:w.base + 5 * 64] = w.flash[w.base + 64:w.base + 3 * 64]
         self.assertEqual(len(w.decode()["sectors"][0]["records"]), 2, "a copy in another stride")
 
