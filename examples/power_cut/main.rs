@@ -90,7 +90,7 @@ fn play<const W: usize, const R: usize>(case: &'static Case, cuts: u64, options:
     let mut seed = options.seed;
     while tally.cuts < cuts {
         let left = (cuts - tally.cuts).min(60);
-        storm::<W, R>(&world, seed, left, mean, &mut tally)
+        storm::<W, R>(&world, seed, left, mean, &mut tally, |_| ())
             .map_err(|Broken(what)| Broken(format!("{what}\n  again: --geometry {} --seed {seed}", case.name)))?;
         seed = seed.wrapping_add(1);
         if std::io::stdout().is_terminal() {

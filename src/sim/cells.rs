@@ -83,6 +83,10 @@ impl Cells {
         self.unreadable.range(self.unit_start(from)..to).next().copied()
     }
 
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = u32> + '_ {
+        self.unreadable.iter().copied()
+    }
+
     pub(super) fn programmed_in(&self, from: u32, to: u32) -> u64 {
         let unit = self.geometry.write_unit();
         self.units[self.index(from)..self.index(to)].iter().map(|u| u64::from(u.lifetime) * u64::from(unit)).sum()

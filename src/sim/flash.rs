@@ -278,6 +278,11 @@ impl<const WRITE: usize, const READ: usize> Flash<WRITE, READ> {
         &self.cells.data
     }
 
+    /// First addresses of the units that read as an error, ascending.
+    pub fn unreadable(&self) -> impl Iterator<Item = u32> + '_ {
+        self.cells.unreadable()
+    }
+
     /// Put `bytes` at `at` as a factory programmer does: units that end up blank count as erased, others as
     /// programmed once. Neither counted nor judged. With [`bytes`](Self::bytes) it saves and restores
     /// contents; a clone restores everything.

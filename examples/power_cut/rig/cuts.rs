@@ -173,13 +173,15 @@ pub fn factory<const W: usize, const R: usize>(world: &World, seed: u64) -> (Fla
 const CYCLES: u64 = 40;
 const CYCLES_A_CUT: u64 = 4;
 
-/// Lives to the end of the story; power fails at random, about once in `mean` steps, `cuts` times.
+/// Lives to the end of the story; power fails at random, about once in `mean` steps, `cuts` times. `woken` is shown the
+/// flash after each power-on.
 pub fn storm<const W: usize, const R: usize>(
     world: &World,
     seed: u64,
     cuts: u64,
     mean: u64,
     tally: &mut Tally,
+    mut woken: impl FnMut(&Flash<W, R>),
 ) -> Result<(), Broken> {
     let mut rng = Rng::new(seed);
     let (mut flash, model) = factory::<W, R>(world, seed);
@@ -213,6 +215,7 @@ pub fn storm<const W: usize, const R: usize>(
             flash.power_off();
             flash.power_on();
         }
+        woken(&flash);
     }
     Err(Broken(format!("the story does not end: {:?}", model.borrow())))
 }

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The library and an independent decoder (lockgate_records.py, written from docs/records.md alone) read the same record
+# logs: as power cuts left them on every kind of device, and with bits flipped and units unreadable on top of that. They
+# must agree on every one.
+#
+# MOMENTS=N (default 3000) logs, of the lives that SEED=N (default 1) begins. If they disagree, the logs are kept.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+export PYTHONDONTWRITEBYTECODE=1
+python3 tests/records/test_decoder.py
+
+cargo build -q --release -p lockgate --features pack,sim --example records_dump
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${CARGO_TARGET_DIR:-target}/release/examples/records_dump" "$work" "${MOMENTS:-3000}" "${SEED:-1}"
+
+if ! WORK=$work PYTHONPATH=tests/records python3 - <<'END'; then
+import collections, json, os, sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+import lockgate_records as records
+
+UPDATES = {"confirmed": "none", "swapping": "exchanging", "reverting": "exchanging"}
+FIELDS = "recorded update reason running confirmed security_counter manifest".split()
+
+
+def status(state, swap):
+    """What an application is told where the log holds this state."""
+    recorded = state is not None
+    state = state or {"phase": "confirmed", "slot": "A", "security_counter": 0, "reason": 0, "update": ""}
+    reason, running = {"name": "confirmed"}, state["slot"]
+    if state["phase"] == "trial":
+        reason = {"name": "trial", "attempt": min(state["step"], 255), "limit": state["limit"]}
+        running = running if swap else {"A": "B", "B": "A"}[running]
+    elif state["reason"]:
+        reason = {"name": "reverted", "reason": state["reason"]}
+    return {"recorded": recorded, "update": UPDATES.get(state["phase"], state["phase"]), "reason": reason,
+            "running": running, "confirmed": state["slot"], "security_counter": state["security_counter"],
+            "manifest": state["update"] if state["update"].strip("0") else None}
+
+
+def judge(path):
+    told = json.loads(path.read_text())
+    log = records.decode(path.with_suffix(".bin").read_bytes(), told["start"], told["sectors"], told["unit"],
+                         told["erased"], told["unreadable"])
+    mine, theirs = status(log["state"], told["swap"]), told["status"]
+    differ = [f"{name}: the page says {mine[name]}, the library {theirs[name]}" for name in FIELDS
+              if mine[name] != theirs[name]]
+    phase = log["state"]["phase"] if log["state"] else "no log"
+    also = {"damaged": told["hurt"], "units unreadable": told["unreadable"], "checkpoint": log["checkpoint"],
+            "not durable": log["state"] and not log["durable"]}
+    kinds = [phase] + [kind for kind, seen in also.items() if seen]
+    return path, differ, kinds
+
+
+paths = sorted(Path(os.environ["WORK"]).glob("*.json"))
+passed, failed, seen = 0, 0, collections.Counter()
+with ProcessPoolExecutor() as pool:
+    for path, differ, kinds in pool.map(judge, paths, chunksize=16):
+        seen.update(kinds)
+        passed, failed = passed + (not differ), failed + bool(differ)
+        if differ and failed <= 20:
+            print(f"{path}: " + "; ".join(differ))
+
+# Agreement on what never occurred is worth nothing.
+for kind in (*records.PHASES, "no log", "not durable", "units unreadable", "checkpoint", "damaged"):
+    if not seen[kind]:
+        print(f"none of the logs has: {kind}")
+        failed += 1
+print(", ".join(f"{kind} {seen[kind]}" for kind in sorted(seen)))
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed > 0)
+END
+    trap - EXIT
+    exit 1
+fi
