@@ -154,7 +154,7 @@ impl Layout {
         }
         assert!(self.records.0 < self.records.1, "a layout needs records");
         let first = self.sector_size(self.records.0);
-        if first < LOG_PAGE {
+        if self.smallest(self.records) < LOG_PAGE {
             assert!(self.uniform(self.records), "records need equal sectors where they are smaller than 1024 bytes");
             assert!(
                 (self.records.1 - self.records.0).is_multiple_of(LOG_PAGE),
@@ -193,6 +193,20 @@ impl Layout {
             address += size;
         }
         true
+    }
+
+    /// Bytes of the smallest sector in a region.
+    const fn smallest(&self, (start, end): (u32, u32)) -> u32 {
+        let mut least = self.sector_size(start);
+        let mut address = start;
+        while address < end {
+            let size = self.sector_size(address);
+            if size < least {
+                least = size;
+            }
+            address += size;
+        }
+        least
     }
 
     const fn sector_size(&self, address: u32) -> u32 {

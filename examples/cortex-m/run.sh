@@ -153,6 +153,15 @@ run wrong-class 1 "refused: class $other_class is not this device's $class" '0 0
 run other-key 1 'refused: valid signatures by trusted keys: 0, needed: 1' '0 0'
 run old-counter 1 "refused: security counter 1 is below the device's 2" '0 0'
 
+for line in 'boot stage: slot B, Trial { attempt: 1, limit: 3 }' 'boot stage: slot B, Confirmed'; do
+    if grep -qxF "$line" "$work/good.log"; then
+        printf '%-12s %s\n' good "$line"
+    else
+        failed=1
+        echo "good: not said: $line"
+    fi
+done
+
 echo
 [[ $failed -eq 0 ]] || die "a case did not end as it should"
 echo "all cases as expected"

@@ -66,7 +66,7 @@ impl Find {
         if outcome.record.is_some_and(|record| record.kind == Kind::Header) {
             if let Some(number) = generation(body, log.grid.unit()) {
                 log.generation = log.generation.max(number);
-                if number < self.below && number > self.best.1 {
+                if number <= self.below && number > self.best.1 {
                     self.best = (self.start, number);
                 }
             }
@@ -80,7 +80,7 @@ impl Find {
             log.loaded = true;
             return true;
         }
-        (self.start, self.scanning, self.below, self.stride) = (start, number, number, 1);
+        (self.start, self.scanning, self.below, self.stride) = (start, number, number.saturating_sub(1), 1);
         self.reader = Reader::new(1, log.strides(log.sector(start)));
         if !self.probing {
             log.current = Some(Current { start, generation: number, next: 1, proven: false, other: false });
@@ -98,7 +98,7 @@ impl Find {
         if let Some(record) = outcome.record.filter(|record| self.keep(log, body, record)) {
             let end = self.stride.saturating_add(record.extent);
             self.used(log, end);
-            behind = if record.sealed { end } else { self.stride.saturating_add(record.written) };
+            behind = self.stride.saturating_add(record.written);
         }
         self.stride = behind;
         if self.stride < strides {
@@ -134,7 +134,9 @@ impl Find {
             current.proven |= state.is_some() && record.sealed;
         }
         if let Some(mut state) = state {
-            state.step = state.step.saturating_add(record.ticks);
+            if matches!(state.phase, Phase::Swapping | Phase::Reverting) {
+                state.step = state.step.saturating_add(record.ticks);
+            }
             (log.state, log.durable) = (Some(state), record.sealed);
         }
         valid

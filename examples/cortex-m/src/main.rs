@@ -16,7 +16,10 @@ use core::panic::PanicInfo;
 
 use cortex_m_rt::entry;
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
-use lockgate::{Block, Device, Error, KeySet, Layout, PublicKey, Running, Slot, Updater, Uuid, Verified, Version};
+use lockgate::boot::{Boot, Launch, NoImage, Platform};
+use lockgate::{
+    Block, Control, Device, Error, KeySet, Layout, PublicKey, Running, Slot, Updater, Uuid, Verified, Version,
+};
 
 use ram_flash::{FlashError, RamFlash, GEOMETRY};
 use uart::{Receiver, Transmitter, UartError};
@@ -32,7 +35,7 @@ const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 const CLASS: Uuid = Uuid::new("b24c6a6e-4f0b-4d5c-9a43-6c1d7f7f3a10");
 const DEVICE: Device<'static> = Device::new(&LAYOUT, VENDOR, CLASS, KEYS);
 
-/// What runs. A device with a boot stage asks its records; here it is a constant.
+/// What runs. On a chip the records and the running image's trailer tell; here nothing is in slot A.
 const RUNNING: Running = Running { slot: Slot::A, version: Version::new(1, 0, 0, 0), security_counter: 2, image: None };
 
 /// Image bytes between two lines of progress.
@@ -62,10 +65,51 @@ fn main() -> ! {
         ),
         Err(error) => say(&mut tx, format_args!("refused: {error}")),
     }
-    say(&mut tx, format_args!("erased {} sectors, wrote {} bytes", FLASH.sectors_erased(), FLASH.bytes_written()));
+    let slot = LAYOUT.slot_range(Slot::B).start;
+    say(&mut tx, format_args!("erased {} sectors, wrote {} bytes", FLASH.sectors_erased(slot), FLASH.bytes_written(slot)));
+    let tried = match outcome {
+        Ok(verified) => try_out(FLASH, verified, &mut tx),
+        Err(_) => Ok(()),
+    };
     say(&mut tx, format_args!("peak stack {} bytes", stack::peak()));
-    // A device with a boot stage would hand the receipt to it and restart.
-    exit(outcome.is_ok())
+    exit(tried.is_ok() && outcome_is_new(FLASH))
+}
+
+/// What a device does next, without the resets in between: the receipt is used, the boot stage counts an attempt and would
+/// start the image, the application confirms itself, and the boot stage finds it confirmed.
+fn try_out(flash: &mut RamFlash, verified: Verified, tx: &mut Transmitter) -> Result<(), Error<FlashError>> {
+    Control::new(&DEVICE, &mut *flash).try_next(verified)?;
+    select(flash, tx);
+    Control::new(&DEVICE, &mut *flash).confirm()?;
+    select(flash, tx);
+    Ok(())
+}
+
+/// Whether an image is confirmed in slot B.
+fn outcome_is_new(flash: &mut RamFlash) -> bool {
+    Control::new(&DEVICE, flash).status().is_ok_and(|status| status.confirmed == Slot::B)
+}
+
+fn select(flash: &mut RamFlash, tx: &mut Transmitter) {
+    match Boot::new(&DEVICE, flash, Board).select() {
+        Ok(launch) => say(tx, format_args!("boot stage: slot {}, {:?}", launch.slot, launch.reason)),
+        Err(why) => say(tx, format_args!("boot stage: {why}")),
+    }
+}
+
+/// The emulated board has no watchdog, and nothing is started on it.
+struct Board;
+
+impl Platform for Board {
+    fn arm_watchdog(&mut self) {}
+
+    fn jump(&mut self, _: &Launch) -> ! {
+        exit(false)
+    }
+
+    fn recover(&mut self, _: NoImage) -> ! {
+        exit(false)
+    }
 }
 
 /// Receives one package and puts its image into the slot that does not run.

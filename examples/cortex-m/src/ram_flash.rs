@@ -21,24 +21,25 @@ pub struct RamFlash {
     /// One bit for each word: erased, and not programmed since. What a word reads says nothing about that:
     /// 0xFFFFFFFF may have been programmed.
     erased: [u32; SIZE / WORD / 32],
-    sectors_erased: u32,
-    bytes_written: u32,
+    /// Per sector: erases, and bytes programmed.
+    erases: [u32; SIZE / SECTOR],
+    written: [u32; SIZE / SECTOR],
 }
 
 impl RamFlash {
     /// A flash of unknown content: nothing can be written before an erase.
     pub const fn new() -> Self {
-        Self { cells: [0; SIZE], erased: [0; SIZE / WORD / 32], sectors_erased: 0, bytes_written: 0 }
+        Self { cells: [0; SIZE], erased: [0; SIZE / WORD / 32], erases: [0; SIZE / SECTOR], written: [0; SIZE / SECTOR] }
     }
 
-    /// Sectors erased so far.
-    pub fn sectors_erased(&self) -> u32 {
-        self.sectors_erased
+    /// Sectors erased so far, from this address on.
+    pub fn sectors_erased(&self, from: u32) -> u32 {
+        self.erases.iter().skip(from as usize / SECTOR).sum()
     }
 
-    /// Bytes programmed so far.
-    pub fn bytes_written(&self) -> u32 {
-        self.bytes_written
+    /// Bytes programmed so far, from this address on.
+    pub fn bytes_written(&self, from: u32) -> u32 {
+        self.written.iter().skip(from as usize / SECTOR).sum()
     }
 }
 
@@ -91,7 +92,7 @@ impl NorFlash for RamFlash {
         let (from, to) = (from as usize, to as usize);
         self.cells[from..to].fill(0xFF);
         self.erased[from / WORD / 32..to / WORD / 32].fill(u32::MAX);
-        self.sectors_erased += ((to - from) / SECTOR) as u32;
+        self.erases[from / SECTOR..to / SECTOR].iter_mut().for_each(|erases| *erases += 1);
         Ok(())
     }
 
@@ -104,7 +105,7 @@ impl NorFlash for RamFlash {
             }
             self.erased[index] &= !bit;
             self.cells[address..address + WORD].copy_from_slice(word);
-            self.bytes_written += WORD as u32;
+            self.written[address / SECTOR] += WORD as u32;
         }
         Ok(())
     }
