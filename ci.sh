@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_steps=(fmt lint test docs targets interop boards fuzz)
+all_steps=(fmt lint test docs power mutants targets interop boards fuzz)
 
 describe() {
     case $1 in
@@ -11,6 +11,8 @@ describe() {
         lint) echo "clippy, every set of features, oldest supported compiler" ;;
         test) echo "cargo test --workspace" ;;
         docs) echo "documentation builds without a warning" ;;
+        power) echo "the proof: POWER_CUTS (default 210000) power cuts, and each pair on small geometries" ;;
+        mutants) echo "known mistakes, built into the code on purpose, make the proof fail" ;;
         targets) echo "the library for five microcontroller targets" ;;
         interop) echo "cross-check against independent code (Python, OpenSSL, imgtool)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
@@ -30,6 +32,7 @@ usage: ./ci.sh [STEP...]    run the steps named, in that order; all of them if n
        ./ci.sh --list       print the steps
        ./ci.sh --help       print this
 
+POWER_CUTS=N     power cuts of the proof (default 210000)
 FUZZ_SECONDS=N   seconds for each fuzz target (default 10)
 MSRV_RUSTC=PATH  a rustc of the library's rust-version, for the step lint
 
@@ -131,6 +134,20 @@ has_sources() {
     root=$("$@" --print sysroot 2>/dev/null) && [[ -d $root/lib/rustlib/src/rust/library/core ]]
 }
 
+step_power() {
+    local proof=(cargo run -q --release --example power_cut --features pack,sim --)
+    "${proof[@]}" --geometry all --cuts "${POWER_CUTS:-210000}" --seed 1
+    local geometry
+    for geometry in esp8266-swap stm32l4-swap efm32 efm32-swap stm32f4 stm32h7; do
+        "${proof[@]}" --geometry "$geometry" --every
+    done
+    "${proof[@]}" --geometry tiny --pairs
+}
+
+step_mutants() {
+    python3 tests/mutants.py
+}
+
 step_targets() {
     local target
     for target in thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imc-unknown-none-elf mipsel-unknown-none \
@@ -170,6 +187,7 @@ step_interop() {
     PATH="$venv/bin:$PATH" bash tests/interop.sh
     "$venv/bin/python3" -c 'import imgtool' 2>/dev/null || "$venv/bin/python3" -m pip install --quiet imgtool
     "$venv/bin/python3" tests/foreign/make_trailers.py --check
+    bash tests/records/check.sh
 }
 
 step_boards() {
