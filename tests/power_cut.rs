@@ -58,7 +58,7 @@ fn storms<const W: usize, const R: usize>(name: &str, lives: u64) {
     let world = World::new(case(name), &story);
     let mut tally = Tally::default();
     for seed in 0..lives {
-        if let Err(Broken(what)) = storm::<W, R>(&world, seed, 40, 400, &mut tally) {
+        if let Err(Broken(what)) = storm::<W, R>(&world, seed, 40, 400, &mut tally, |_| ()) {
             panic!("{name}, seed {seed}: {what}");
         }
     }

@@ -85,14 +85,16 @@ impl<'d> Log<'d> {
         self.checkpoint.filter(|_| self.state.is_some_and(|state| state.phase == Phase::Receiving))
     }
 
-    /// Strides that must be free behind the last used one of `sector`: the largest record, or a checkpoint and its state.
+    /// Strides that must be free behind the last used one of `sector`: for the largest record, or a checkpoint and its
+    /// state, and for the notes of openings.
     pub(crate) fn reserve(&self, sector: Sector) -> u16 {
         let state = self.grid.strides(STATE_SIZE, 0) as u16;
         let pair = state.saturating_add(self.grid.strides(CHECKPOINT_SIZE, 0) as u16);
-        match self.layout.strategy() {
+        let record = match self.layout.strategy() {
             Strategy::Select => pair,
             Strategy::Swap => pair.max(self.exchange_extent(sector)),
-        }
+        };
+        record.saturating_add((self.strides(sector) / 16).max(1))
     }
 
     /// Strides of a state in an exchange: there is room for ticks.

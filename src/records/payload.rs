@@ -6,7 +6,7 @@ use crate::layout::Slot;
 /// Bytes of a body: the longest payload and its check, in whole units of any size.
 pub(crate) const MAX_BODY: usize = 96;
 /// Bytes of a header's payload.
-pub(crate) const HEADER_SIZE: usize = 12;
+pub(crate) const HEADER_SIZE: usize = 20;
 /// Bytes of a state's payload.
 pub(crate) const STATE_SIZE: usize = 88;
 /// Bytes of a checkpoint's payload.
@@ -57,18 +57,37 @@ pub(crate) fn check<H: Sha256>(generation: u32, stride: u16, payload: &[u8]) -> 
     [c0, c1, c2, c3]
 }
 
-/// The generation in a header's payload, if it is one for units of `unit` bytes.
-pub(crate) fn generation(payload: &[u8], unit: u32) -> Option<u32> {
-    let &[kind, _, version, units, g0, g1, g2, g3, m0, m1, m2, m3] = payload.first_chunk::<HEADER_SIZE>()?;
-    let fits = kind == Kind::Header.number() && version == VERSION && u32::from(units) == unit;
-    Some(u32::from_le_bytes([g0, g1, g2, g3])).filter(|&number| fits && number > 0 && [m0, m1, m2, m3] == MAGIC)
+/// What the first record of a sector says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// 1 or more.
+    pub(crate) generation: u32,
+    /// Generation of the sector that was current before, 0 if there was none; and the last stride that was used there.
+    pub(crate) before: u32,
+    pub(crate) note: u16,
 }
 
-/// A header's payload.
-pub(crate) fn header(generation: u32, unit: u32) -> [u8; HEADER_SIZE] {
-    let [g0, g1, g2, g3] = generation.to_le_bytes();
-    let [m0, m1, m2, m3] = MAGIC;
-    [Kind::Header.number(), 1, VERSION, unit as u8, g0, g1, g2, g3, m0, m1, m2, m3]
+impl Header {
+    /// The payload, for units of `unit` bytes.
+    pub(crate) fn encode(&self, unit: u32) -> [u8; HEADER_SIZE] {
+        let [g0, g1, g2, g3] = self.generation.to_le_bytes();
+        let [b0, b1, b2, b3] = self.before.to_le_bytes();
+        let [n0, n1] = self.note.to_le_bytes();
+        let [m0, m1, m2, m3] = MAGIC;
+        [Kind::Header.number(), 1, VERSION, unit as u8, g0, g1, g2, g3, m0, m1, m2, m3, b0, b1, b2, b3, n0, n1, 0, 0]
+    }
+
+    pub(crate) fn decode(payload: &[u8], unit: u32) -> Option<Self> {
+        let mut fields = Fields(payload.get(..HEADER_SIZE)?);
+        let [kind, _, version, units] = fields.take()?;
+        let generation = u32::from_le_bytes(fields.take()?);
+        let magic: [u8; 4] = fields.take()?;
+        let before = u32::from_le_bytes(fields.take()?);
+        let note = u16::from_le_bytes(fields.take()?);
+        let fits = kind == Kind::Header.number() && version == VERSION && u32::from(units) == unit && magic == MAGIC;
+        let reserved = fields.take()? == [0; 2];
+        (fits && reserved && generation > 0).then_some(Self { generation, before, note })
+    }
 }
 
 /// What becomes of the update that was started last.
@@ -315,14 +334,15 @@ mod tests {
 
     #[test]
     fn a_header_is_for_its_unit_and_version_only() {
-        let good = header(5, 8);
-        assert_eq!(generation(&good, 8), Some(5));
-        assert_eq!(generation(&good, 4), None);
-        assert_eq!(generation(&header(0, 8), 8), None);
-        for at in [0, 2, 8, 11] {
+        let header = Header { generation: 5, before: 4, note: 30 };
+        let good = header.encode(8);
+        assert_eq!(Header::decode(&good, 8), Some(header));
+        assert_eq!(Header::decode(&good, 4), None);
+        assert_eq!(Header::decode(&Header::default().encode(8), 8), None);
+        for at in [0, 2, 8, 11, 18, 19] {
             let mut bad = good;
             bad[at] ^= 1;
-            assert_eq!(generation(&bad, 8), None, "byte {at}");
+            assert_eq!(Header::decode(&bad, 8), None, "byte {at}");
         }
     }
 }

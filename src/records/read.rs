@@ -1,43 +1,57 @@
 //! Finds the sector that is current, and what its records say (`docs/records.md`, section 3).
 
 use super::log::{Current, Log, Request};
-use super::payload::{generation, Checkpoint, Kind, Phase, State, MAX_BODY};
+use super::payload::{Checkpoint, Header, Kind, Phase, State, MAX_BODY};
 use super::reader::{Found, Outcome, Reader};
 use crate::digest::Sha256;
 use crate::geometry::Sector;
 
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// The best header: whose sector is read next.
+    Headers,
+    /// The last state in a sector.
+    States,
+    /// The sector that was current before, by its header; and whether it is used behind the note.
+    Before,
+    Notes,
+    /// The last checkpoint that belongs to the state.
+    Checkpoints,
+    /// The current sector is known: whether another counts as well.
+    OtherHeaders,
+    OtherStates,
+}
+
 /// Headers are looked at first; then sectors are read in order of their generations until one counts.
 #[derive(Debug)]
 pub(crate) struct Find {
+    look: Look,
     /// The sector that is read, and in it the stride.
     start: u32,
     stride: u16,
     reader: Reader,
-    /// The generation of the sector whose records are read; 0 while headers are looked at.
-    scanning: u32,
-    /// Generations from here up are through.
-    below: u32,
-    /// The best header so far: its sector and its generation, 0 if there is none.
-    best: (u32, u32),
-    /// The current sector is known; whether another counts is not.
-    probing: bool,
-    /// The state is known; its last checkpoint is looked for.
-    gathering: bool,
+    /// Generations above are through.
+    most: u32,
+    /// The best header so far, and its sector.
+    best: Header,
+    best_start: u32,
+    /// States in the sector that is read.
+    states: u8,
 }
 
 impl Find {
     pub(crate) fn new(log: &Log<'_>) -> Self {
         let sector = log.first();
-        let reader = Reader::new(0, log.strides(sector));
         Self {
+            look: Look::Headers,
             start: sector.start,
             stride: 0,
-            reader,
-            scanning: 0,
-            below: u32::MAX,
-            best: (0, 0),
-            probing: false,
-            gathering: false,
+            reader: Reader::new(0, log.strides(sector)),
+            most: u32::MAX,
+            best: Header::default(),
+            best_start: 0,
+            states: 0,
         }
     }
 
@@ -53,56 +67,78 @@ impl Find {
         body: &mut [u8; MAX_BODY],
         bytes: Option<&[u8]>,
     ) -> bool {
-        let seed = Some(self.scanning).filter(|&generation| generation > 0);
+        let seed = match self.look {
+            Look::Headers | Look::OtherHeaders | Look::Before => None,
+            Look::Notes => Some(self.best.before),
+            Look::States | Look::Checkpoints | Look::OtherStates => Some(self.best.generation),
+        };
         let Some(outcome) = self.reader.take::<H>(log.grid, seed, body, log.least.into(), bytes) else { return false };
-        match seed {
-            None => self.header(log, body, outcome),
-            Some(_) => self.record(log, body, outcome),
+        match self.look {
+            Look::Headers | Look::OtherHeaders | Look::Before => self.header(log, body, outcome),
+            _ => self.record(log, body, outcome),
         }
     }
 
-    /// A header is read: the next one's turn, or the best sector's.
+    /// A header is read: the next one's turn, or all are through.
     fn header(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], outcome: Outcome) -> bool {
-        if outcome.record.is_some_and(|record| record.kind == Kind::Header) {
-            if let Some(number) = generation(body, log.grid.unit()) {
-                log.generation = log.generation.max(number);
-                if number <= self.below && number > self.best.1 {
-                    self.best = (self.start, number);
+        let header = Header::decode(body, log.grid.unit())
+            .filter(|_| outcome.record.is_some_and(|record| record.kind == Kind::Header));
+        if let Some(header) = header {
+            log.generation = log.generation.max(header.generation);
+            if self.look == Look::Before {
+                if header.generation == self.best.before {
+                    let behind = self.best.note.saturating_add(1);
+                    if behind >= log.strides(log.sector(self.start)) {
+                        return self.counts(log);
+                    }
+                    self.records(log, Look::Notes, self.start, behind);
+                    return false;
                 }
+            } else if header.generation <= self.most && header.generation > self.best.generation {
+                (self.best, self.best_start) = (header, self.start);
             }
         }
         if let Some(sector) = log.after(log.sector(self.start)) {
-            self.look(log, sector);
+            self.headers(log, self.look, sector);
             return false;
         }
-        let (start, number) = core::mem::take(&mut self.best);
-        if number == 0 {
-            log.loaded = true;
-            return true;
+        match self.look {
+            // The sector before is gone: nothing speaks against this one.
+            Look::Before => self.counts(log),
+            _ if self.best.generation == 0 => {
+                log.loaded = true;
+                true
+            }
+            Look::OtherHeaders => {
+                self.records(log, Look::OtherStates, self.best_start, 1);
+                false
+            }
+            _ => {
+                let (start, Header { generation, .. }) = (self.best_start, self.best);
+                log.current = Some(Current { start, generation, next: 1, proven: false, other: false });
+                self.states = 0;
+                self.records(log, Look::States, start, 1);
+                false
+            }
         }
-        (self.start, self.scanning, self.below, self.stride) = (start, number, number.saturating_sub(1), 1);
-        self.reader = Reader::new(1, log.strides(log.sector(start)));
-        if !self.probing {
-            log.current = Some(Current { start, generation: number, next: 1, proven: false, other: false });
-        }
-        false
     }
 
     /// A place is read: the next one's turn, or the sector is through.
     fn record(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], outcome: Outcome) -> bool {
-        let strides = log.strides(log.sector(self.start));
         let mut behind = self.stride.saturating_add(1);
         if outcome.used {
+            if self.look == Look::Notes {
+                // Another opening was begun since: what this sector shows may be half erased.
+                return self.next_best(log);
+            }
             self.used(log, behind);
         }
         if let Some(record) = outcome.record.filter(|record| self.keep(log, body, record)) {
-            let end = self.stride.saturating_add(record.extent);
-            self.used(log, end);
+            self.used(log, self.stride.saturating_add(record.extent));
             behind = self.stride.saturating_add(record.written);
         }
-        self.stride = behind;
-        if self.stride < strides {
-            self.reader = Reader::new(self.stride, strides);
+        if behind < log.strides(log.sector(self.start)) {
+            self.records(log, self.look, self.start, behind);
             return false;
         }
         self.through(log)
@@ -110,65 +146,97 @@ impl Find {
 
     /// Everything in front of `end` is used.
     fn used(&self, log: &mut Log<'_>, end: u16) {
-        if let Some(current) = log.current.as_mut().filter(|_| !self.probing) {
+        if let Some(current) = log.current.as_mut().filter(|_| self.look == Look::States) {
             current.next = current.next.max(end);
         }
     }
 
     /// Whether the record is one; if so, what it says is kept.
-    fn keep(&self, log: &mut Log<'_>, body: &[u8; MAX_BODY], record: &Found) -> bool {
+    fn keep(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], record: &Found) -> bool {
         let state = State::decode(body).filter(|_| record.kind == Kind::State);
         let checkpoint = Checkpoint::decode(body).filter(|_| record.kind == Kind::Checkpoint);
-        let valid = state.is_some() || checkpoint.is_some();
-        if self.gathering {
-            let start = log.state.map(|state| state.start);
-            let own = checkpoint.filter(|(of, _)| Some(*of) == start);
-            log.checkpoint = own.map(|(_, checkpoint)| checkpoint).or(log.checkpoint);
-            return valid;
-        }
-        if let Some(current) = &mut log.current {
-            if self.probing {
-                current.other |= state.is_some();
-                return valid;
+        match (self.look, &mut log.current) {
+            (Look::States, Some(current)) => {
+                if let Some(mut state) = state {
+                    if matches!(state.phase, Phase::Swapping | Phase::Reverting) {
+                        state.step = state.step.saturating_add(record.ticks);
+                    }
+                    self.states = self.states.saturating_add(1);
+                    current.proven |= record.sealed;
+                    // The state a sector was opened with is written once more before anything hangs on it.
+                    (log.state, log.durable) = (Some(state), record.sealed && self.states > 1);
+                }
             }
-            current.proven |= state.is_some() && record.sealed;
-        }
-        if let Some(mut state) = state {
-            if matches!(state.phase, Phase::Swapping | Phase::Reverting) {
-                state.step = state.step.saturating_add(record.ticks);
+            (Look::Checkpoints, _) => {
+                let start = log.state.map(|state| state.start);
+                let own = checkpoint.filter(|(of, _)| Some(*of) == start);
+                log.checkpoint = own.map(|(_, checkpoint)| checkpoint).or(log.checkpoint);
             }
-            (log.state, log.durable) = (Some(state), record.sealed);
+            (Look::OtherStates, Some(current)) => current.other |= state.is_some(),
+            _ => {}
         }
-        valid
+        state.is_some() || checkpoint.is_some()
     }
 
-    /// A sector is through: all is known, or the one of the next lower generation is looked for.
+    /// A sector is through.
     fn through(&mut self, log: &mut Log<'_>) -> bool {
-        let receiving = log.state.is_some_and(|state| state.phase == Phase::Receiving);
-        if receiving && !self.gathering && !self.probing {
-            self.gathering = true;
-            self.stride = 1;
-            self.reader = Reader::new(1, log.strides(log.sector(self.start)));
+        match self.look {
+            Look::States if log.state.is_none() => self.next_best(log),
+            Look::States if self.states == 1 && self.best.before > 0 => {
+                self.headers(log, Look::Before, log.first());
+                false
+            }
+            Look::States | Look::Notes => self.counts(log),
+            Look::Checkpoints => self.known(log),
+            _ if log.current.is_some_and(|current| current.other) => {
+                log.loaded = true;
+                true
+            }
+            _ => self.next_best(log),
+        }
+    }
+
+    /// The sector counts: its checkpoint is looked for.
+    fn counts(&mut self, log: &mut Log<'_>) -> bool {
+        if log.state.is_some_and(|state| state.phase == Phase::Receiving) {
+            self.records(log, Look::Checkpoints, self.best_start, 1);
             return false;
         }
-        self.gathering = false;
-        if log.state.is_none() {
-            // It does not count.
-            log.current = None;
-        } else if log.current.is_some_and(|current| current.proven || current.other) {
+        self.known(log)
+    }
+
+    /// The current sector is known.
+    fn known(&mut self, log: &mut Log<'_>) -> bool {
+        if log.current.is_some_and(|current| current.proven) {
             log.loaded = true;
             return true;
-        } else {
-            self.probing = true;
         }
-        self.scanning = 0;
-        self.look(log, log.first());
+        self.look = Look::OtherHeaders;
+        self.next_best(log)
+    }
+
+    /// The sector does not count: the one of the next lower generation is looked for.
+    fn next_best(&mut self, log: &mut Log<'_>) -> bool {
+        self.most = self.best.generation.saturating_sub(1);
+        self.best = Header::default();
+        if matches!(self.look, Look::OtherHeaders | Look::OtherStates) {
+            self.headers(log, Look::OtherHeaders, log.first());
+        } else {
+            (log.current, log.state, log.durable) = (None, None, false);
+            self.headers(log, Look::Headers, log.first());
+        }
         false
     }
 
     /// The header of `sector` is next.
-    fn look(&mut self, log: &Log<'_>, sector: Sector) {
-        (self.start, self.stride) = (sector.start, 0);
+    fn headers(&mut self, log: &Log<'_>, look: Look, sector: Sector) {
+        (self.look, self.start, self.stride) = (look, sector.start, 0);
         self.reader = Reader::new(0, log.strides(sector));
+    }
+
+    /// The place at `stride` of the sector at `start` is next.
+    fn records(&mut self, log: &Log<'_>, look: Look, start: u32, stride: u16) {
+        (self.look, self.start, self.stride) = (look, start, stride);
+        self.reader = Reader::new(stride, log.strides(log.sector(start)));
     }
 }

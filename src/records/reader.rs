@@ -1,7 +1,7 @@
 //! Reads one record, stride by stride: what it is, and what is durable of it (`docs/records.md`, section 1, Reading).
 
 use super::grid::{Grid, CHECK_SIZE};
-use super::payload::{check, generation, Kind, MAX_BODY};
+use super::payload::{check, Header, Kind, MAX_BODY};
 use crate::digest::Sha256;
 
 /// A valid record. Its payload is at the front of the body buffer.
@@ -137,7 +137,7 @@ impl Reader {
         let extent = u16::from(body.get(1).copied().unwrap_or(0));
         let payload = body.get(..kind.size()).unwrap_or_default();
         let checked = body.get(kind.size()..).and_then(|rest| rest.first_chunk::<CHECK_SIZE>());
-        let seed = seed.or_else(|| generation(payload, grid.unit()));
+        let seed = seed.or_else(|| Header::decode(payload, grid.unit()).map(|header| header.generation));
         let valid = seed.is_some_and(|seed| checked == Some(&check::<H>(seed, self.first, payload)));
         if !valid || extent < written || extent > left {
             return nothing;

@@ -3,7 +3,7 @@
 
 use super::grid::{Grid, CHECK_SIZE};
 use super::log::{Current, Log, Request, Ticks};
-use super::payload::{check, header, Kind, MAX_BODY, STATE_SIZE};
+use super::payload::{check, Header, Kind, MAX_BODY, STATE_SIZE};
 use crate::digest::Sha256;
 use crate::geometry::{Sector, MAX_WRITE_UNIT};
 
@@ -15,6 +15,9 @@ const TRIES: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// A fence in the current sector tells that an opening is begun, before anything is erased; it is read back.
+    Note,
+    VerifyNote,
     /// The sector is erased, to be opened.
     Erase,
     /// The next piece is programmed.
@@ -45,7 +48,7 @@ pub(crate) struct Write {
     opening: bool,
     ticking: bool,
     start: u32,
-    generation: u32,
+    header: Header,
     first: u16,
     place: u16,
     /// Fences that are programmed.
@@ -68,7 +71,7 @@ impl Write {
             opening: false,
             ticking: false,
             start: 0,
-            generation: 0,
+            header: Header::default(),
             first: 0,
             place: 0,
             fences: 0,
@@ -90,7 +93,7 @@ impl Write {
             opening: false,
             ticking: true,
             start: current.start,
-            generation: current.generation,
+            header: Header { generation: current.generation, ..Header::default() },
             first,
             place,
             fences: u16::MAX,
@@ -105,10 +108,11 @@ impl Write {
             return self.open(log, log.first());
         };
         let room = current.next.saturating_add(log.reserve(sector)) <= log.strides(sector);
-        if room && current.proven && current.generation == log.generation {
-            (self.start, self.generation) = (current.start, current.generation);
+        if room && current.generation == log.generation {
+            (self.start, self.header.generation) = (current.start, current.generation);
             return self.prepare::<H>(log, body, current.next);
         }
+        // A full sector without a durable state is opened anew: never the one that its state would be lost to.
         let anew = !current.proven && current.other;
         self.open(log, if anew { sector } else { log.following(sector) });
     }
@@ -116,8 +120,21 @@ impl Write {
     /// Opens `sector`. What the state had is kept in RAM until it is there.
     fn open(&mut self, log: &mut Log<'_>, sector: Sector) {
         log.generation = log.generation.saturating_add(1);
-        (self.opening, self.stage, self.kind) = (true, Stage::Erase, Kind::Header);
-        (self.start, self.generation) = (sector.start, log.generation);
+        (self.opening, self.kind, self.start) = (true, Kind::Header, sector.start);
+        self.header = Header { generation: log.generation, before: 0, note: 0 };
+        self.stage = Stage::Erase;
+        if let Some(current) = log.current.filter(|current| current.start != sector.start) {
+            self.header.before = current.generation;
+            self.note(log);
+        }
+    }
+
+    /// The next free stride of the current sector is to hold the note; if there is none, nothing can follow the last.
+    fn note(&mut self, log: &Log<'_>) {
+        let Some((current, sector)) = log.current.zip(log.current_sector()) else { return };
+        let free = current.next < log.strides(sector);
+        self.header.note = if free { current.next } else { log.strides(sector).saturating_sub(1) };
+        self.stage = if free { Stage::Note } else { Stage::Erase };
     }
 
     /// Encodes the record for the place that begins at stride `first`.
@@ -128,10 +145,10 @@ impl Write {
         match (self.kind, log.state, log.checkpoint) {
             (Kind::State, Some(state), _) => copy(body, 0, &state.encode(extent)),
             (Kind::Checkpoint, Some(state), Some(checkpoint)) => copy(body, 0, &checkpoint.encode(state.start, extent)),
-            _ => copy(body, 0, &header(self.generation, log.grid.unit())),
+            _ => copy(body, 0, &self.header.encode(log.grid.unit())),
         }
         let size = self.kind.size();
-        let check = check::<H>(self.generation, first, body.get(..size).unwrap_or_default());
+        let check = check::<H>(self.header.generation, first, body.get(..size).unwrap_or_default());
         copy(body, size, &check);
     }
 
@@ -160,16 +177,11 @@ impl Write {
                 let to = from.saturating_add(count.saturating_mul(unit) as usize);
                 (stride, offset, body.get(from..to).unwrap_or_default())
             }
-            piece => {
-                let [zeros, ones] = &PROGRAMMED;
-                let marks: &[u8] = if grid.programmed() == 0 { zeros } else { ones };
-                let (stride, offset) = match piece {
-                    Piece::Mark { place } => grid.place(place),
-                    Piece::Fence(stride) => (stride, 0),
-                    Piece::Body { .. } => (0, 0),
-                };
-                (stride, offset, marks.get(..unit as usize).unwrap_or_default())
+            Piece::Mark { place } => {
+                let (stride, offset) = grid.place(place);
+                (stride, offset, programmed(grid))
             }
+            Piece::Fence(stride) => (stride, 0, programmed(grid)),
         };
         (u32::from(self.first).saturating_add(stride).saturating_mul(grid.stride()), offset, bytes)
     }
@@ -177,7 +189,11 @@ impl Write {
     pub(crate) fn request<'b>(&self, log: &Log<'_>, body: &'b [u8; MAX_BODY]) -> Request<'b> {
         let (stride, offset, bytes) = self.bytes(log.grid, body);
         let at = self.start.saturating_add(stride);
+        let note = u32::from(self.header.note).saturating_mul(log.grid.stride());
+        let note = log.current.map_or(0, |current| current.start).saturating_add(note);
         match self.stage {
+            Stage::Note => Request::Write { at: note, bytes: programmed(log.grid) },
+            Stage::VerifyNote => Request::Read { at: note, len: log.grid.stride() },
             Stage::Erase => Request::Erase(log.sector(self.start)),
             Stage::Program => Request::Write { at: at.saturating_add(offset), bytes },
             Stage::Verify => Request::Read { at, len: log.grid.stride() },
@@ -192,10 +208,12 @@ impl Write {
         succeeded: bool,
     ) -> Option<bool> {
         match self.stage {
+            Stage::Note if succeeded => self.stage = Stage::VerifyNote,
+            Stage::Note => self.noted(log, false),
             _ if !succeeded => return self.give_up::<H>(log, body),
             Stage::Erase => self.prepare::<H>(log, body, 0),
             Stage::Program => self.stage = Stage::Verify,
-            Stage::Verify => {}
+            Stage::Verify | Stage::VerifyNote => {}
         }
         None
     }
@@ -207,6 +225,10 @@ impl Write {
         body: &mut [u8; MAX_BODY],
         read: Option<&[u8]>,
     ) -> Option<bool> {
+        if self.stage == Stage::VerifyNote {
+            self.noted(log, read.is_some_and(|read| read.starts_with(programmed(log.grid))));
+            return None;
+        }
         let (_, offset, bytes) = self.bytes(log.grid, body);
         let right = read.is_some_and(|read| read.get(offset as usize..).is_some_and(|read| read.starts_with(bytes)));
         if !right {
@@ -219,6 +241,17 @@ impl Write {
             Piece::Mark { .. } => return self.sealed::<H>(log, body),
         }
         None
+    }
+
+    /// The note is there and the erase may follow, or another place is tried.
+    fn noted(&mut self, log: &mut Log<'_>, right: bool) {
+        if let Some(current) = &mut log.current {
+            current.next = current.next.saturating_add(1);
+        }
+        self.stage = Stage::Erase;
+        if !right {
+            self.note(log);
+        }
     }
 
     /// The record is durable, or the tick is there.
@@ -246,7 +279,7 @@ impl Write {
             return None;
         }
         let other = log.current.is_some_and(|current| current.start != self.start || current.other);
-        let (start, generation) = (self.start, self.generation);
+        let (start, generation) = (self.start, self.header.generation);
         log.current = Some(Current { start, generation, next: behind, proven: true, other });
         Some(true)
     }
@@ -261,7 +294,11 @@ impl Write {
             if next == current || (sector == current && log.current.is_some()) {
                 return Some(false);
             }
+            // The note stands: nothing but this opening has been begun since.
+            let header = self.header;
             self.open(log, next);
+            self.header = Header { generation: log.generation, ..header };
+            self.stage = Stage::Erase;
             return None;
         }
         // A tick that failed may still be read as one: it counts, and the state is written again.
@@ -282,6 +319,13 @@ impl Write {
         self.begin::<H>(log, body);
         None
     }
+}
+
+/// A unit with every bit programmed.
+fn programmed(grid: Grid) -> &'static [u8] {
+    let [zeros, ones] = &PROGRAMMED;
+    let unit: &'static [u8] = if grid.programmed() == 0 { zeros } else { ones };
+    unit.get(..grid.unit() as usize).unwrap_or_default()
 }
 
 fn copy(body: &mut [u8; MAX_BODY], from: usize, bytes: &[u8]) {
