@@ -6,15 +6,15 @@ import json
 import struct
 
 KINDS = {1: "header", 2: "state", 3: "checkpoint"}
-LENGTHS = {"header": 12, "state": 88, "checkpoint": 44}
+LENGTHS = {"header": 20, "state": 88, "checkpoint": 44}
 PHASES = ("confirmed", "receiving", "pending", "swapping", "trial", "reverting")
 LEAST_SECTOR = 1024
 
 
 def header_fields(payload):
-    version, unit, generation, magic = struct.unpack("<2xBBI4s", payload)
-    good = (version, magic) == (1, b"LGRL") and generation > 0
-    return {"version": version, "unit": unit, "generation": generation} if good else None
+    version, unit, generation, magic, before, note, reserved = struct.unpack("<2xBBI4sIHH", payload)
+    good = (version, magic, reserved) == (1, b"LGRL", 0) and generation > 0
+    return {"version": version, "unit": unit, "generation": generation, "before": before, "note": note} if good else None
 
 
 def state_fields(payload):
@@ -88,9 +88,19 @@ class Sector:
         ticks = max((i for i, u in enumerate(places[seal + 1:], 1) if durable and u != self.blank), default=0)
         return {"stride": first, "kind": kind, "fields": fields, "durable": durable, "ticks": ticks}
 
-    def report(self):
-        used = sum(any(u != self.blank for u in s) for s in self.strides)
-        return {"counts": bool(self.states), "generation": self.generation, "records": self.records,
+    def is_used(self, stride):
+        return any(u != self.blank for u in stride)
+
+    def counts(self, sectors):
+        """Whether the sector's states hold: an only one does not, if another opening was noted after its own."""
+        if len(self.states) != 1 or not (before := self.records[0]["fields"]["before"]):
+            return bool(self.states)
+        behind = self.records[0]["fields"]["note"] + 1
+        return not any(self.is_used(s) for c in sectors if c.generation == before for s in c.strides[behind:])
+
+    def report(self, sectors):
+        used = sum(map(self.is_used, self.strides))
+        return {"counts": self.counts(sectors), "generation": self.generation, "records": self.records,
                 "used": used, "free": len(self.strides) - used}
 
 
@@ -108,8 +118,8 @@ def decode(flash, start, sizes, unit, erased=0xFF, unreadable=()):
     for size in log_sectors(sizes):
         sectors.append(Sector(flash[start:start + size], start, unit, erased, unreadable))
         start += size
-    result = dict(sectors=[s.report() for s in sectors], current=None, state=None, durable=False, checkpoint=None)
-    counting = [s for s in sectors if s.states]
+    result = dict(sectors=[s.report(sectors) for s in sectors], current=None, state=None, durable=False, checkpoint=None)
+    counting = [s for s in sectors if s.counts(sectors)]
     if counting:
         current = max(counting, key=lambda s: s.generation)
         record, state = current.states[-1], dict(current.states[-1]["fields"])
@@ -117,7 +127,7 @@ def decode(flash, start, sizes, unit, erased=0xFF, unreadable=()):
             state["step"] += record["ticks"]
         checkpoints = (r["fields"] for r in current.records if r["kind"] == "checkpoint")
         own = [c for c in checkpoints if c["start"] == state["start"]]
-        result.update(current=sectors.index(current), state=state, durable=record["durable"],
+        result.update(current=sectors.index(current), state=state, durable=record["durable"] and len(current.states) > 1,
                       checkpoint=own[-1] if own else None)
     return result
 

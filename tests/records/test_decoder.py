@@ -23,8 +23,8 @@ def checkpoint(strides, start=1, offset=4096):
     return struct.pack("<BBHII32s", 3, strides, start, offset, offset, b"h" * 32)
 
 
-def header(unit, generation, strides=1, version=1, magic=b"LGRL"):
-    return struct.pack("<BBBBI4s", 1, strides, version, unit, generation, magic)
+def header(unit, generation, strides=1, version=1, magic=b"LGRL", before=0, note=0):
+    return struct.pack("<BBBBI4sIHH", 1, strides, version, unit, generation, magic, before, note, 0)
 
 
 class Writer:
@@ -69,9 +69,10 @@ class Writer:
             if i == cut:
                 return
 
-    def open(self, sector, generation, first_state, kept=None):
+    def open(self, sector, generation, first_state, kept=None, before=0, note=0):
         stride = 0
-        for payload in filter(None, (header(self.unit, generation), kept, first_state)):
+        head = header(self.unit, generation, before=before, note=note)
+        for payload in filter(None, (head, kept, first_state)):
             self.write(sector, stride, payload, generation)
             stride += payload[1]
         return stride
@@ -92,9 +93,22 @@ class Test(unittest.TestCase):
             r = w.decode()
             keys = "start", "phase", "slot", "security_counter", "next_counter", "update"
             self.assertEqual([r["state"][k] for k in keys], [2, "receiving", "B", 7, 8, bytes(range(32)).hex()])
-            self.assertEqual((r["current"], r["durable"], r["checkpoint"]["offset"]), (1, True, 8192))
+            self.assertEqual((r["current"], r["durable"], r["checkpoint"]["offset"]), (1, False, 8192))
             self.assertEqual([x["kind"] for x in r["sectors"][0]["records"]], ["header", "checkpoint", "state"])
             self.assertEqual(r["sectors"][0]["used"], 1 + w.state + w.least(44))
+
+    def test_an_only_state_does_not_hold_once_another_opening_was_noted(self):
+        for w in each():
+            free = w.open(0, 1, state(w.state))
+            note = w.place(0, free, 0) - w.unit
+            w.program(note, w.full)
+            second = w.open(1, 2, state(w.state, start=2), before=1, note=free)
+            self.assertEqual(w.decode()["current"], 1)
+            w.program(note + w.stride, w.full)
+            self.assertEqual(w.decode()["current"], 0, "the sector may be half erased")
+            w.write(1, second, state(w.state, start=3), 2)
+            r = w.decode()
+            self.assertEqual((r["current"], r["state"]["start"], r["durable"]), (1, 3, True))
 
     def test_ticks_add_to_the_step_of_an_exchange_alone(self):
         for v in each():
@@ -117,7 +131,7 @@ class Test(unittest.TestCase):
                     r = v.decode()
                     whole = cut >= seal or (cut == seal - 1 and torn == 1.0)
                     self.assertEqual(r["state"]["start"], 2 if whole else 1, (cut, torn))
-                    self.assertEqual(r["durable"], not whole or cut > seal or (cut == seal and torn > 0))
+                    self.assertEqual(r["durable"], whole and (cut > seal or (cut == seal and torn > 0)))
                     if whole:
                         self.assertEqual(r["state"]["step"], 4 + (cut > seal and torn > 0))
 
