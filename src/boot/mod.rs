@@ -208,8 +208,18 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: crate::Sha256> Boot
         }
     }
 
+    /// Reads the records. That does not fail: what cannot be read is no record.
+    fn load(&mut self) {
+        let mut work = crate::records::Work::load(&mut self.log);
+        let _ = carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash);
+    }
+
     /// Tells the records; whether they hold it durably now.
     fn record(&mut self, state: crate::records::State) -> bool {
+        if !self.log.loaded {
+            // The last one failed: where there is room is to be found out again.
+            self.load();
+        }
         let mut work = crate::records::Work::state::<H>(&mut self.log, state);
         carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).is_ok()
     }

@@ -8,7 +8,7 @@ use crate::control::BootReason;
 use crate::digest::Sha256;
 use crate::layout::{Slot, Strategy};
 use crate::message::message;
-use crate::records::{Phase, Reason, State, Work};
+use crate::records::{Phase, Reason, State};
 
 /// What is to be done next.
 enum Next {
@@ -30,9 +30,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     ///
     /// [`NoImage`]: there is nothing to start.
     pub fn select(&mut self) -> Result<Launch, NoImage> {
-        let mut work = Work::load(&mut self.log);
-        // Reading does not fail: what cannot be read is no record.
-        let _ = crate::control::carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash);
+        self.load();
         let mut state = match self.log.state {
             Some(state) => state,
             None => self.first()?,

@@ -10,7 +10,7 @@ use crate::geometry::{Sector, MAX_WRITE_UNIT};
 /// Every bit of a unit programmed, for either erased value.
 const PROGRAMMED: [[u8; MAX_WRITE_UNIT as usize]; 2] =
     [[0x00; MAX_WRITE_UNIT as usize], [0xFF; MAX_WRITE_UNIT as usize]];
-/// Places that a record may give up before a new sector is opened.
+/// Places that a record may give up before a new sector is opened, and times that a sector is erased to be opened.
 const TRIES: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,15 +105,17 @@ impl Write {
     fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
         (self.ticking, self.kind) = (false, self.first_kind);
         let (Some(current), Some(sector)) = (log.current, log.current_sector()) else {
+            self.tries = TRIES;
             return self.open(log, log.first());
         };
         let room = current.next.saturating_add(log.reserve(sector)) <= log.strides(sector);
-        if room && current.generation == log.generation {
+        if room && current.generation == log.generation && self.tries > 0 {
             (self.start, self.header.generation) = (current.start, current.generation);
             return self.prepare::<H>(log, body, current.next);
         }
         // A full sector without a durable state is opened anew: never the one that its state would be lost to.
         let anew = !current.proven && current.other;
+        self.tries = TRIES;
         self.open(log, if anew { sector } else { log.following(sector) });
     }
 
@@ -288,11 +290,15 @@ impl Write {
     fn give_up<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) -> Option<bool> {
         if self.opening {
             let sector = log.sector(self.start);
-            let next = log.following(sector);
-            // Never the sector that holds the state, nor the one it would be lost to; each of the others once.
+            self.tries = self.tries.saturating_sub(1);
+            let next = if self.tries > 0 { sector } else { log.following(sector) };
+            // Never the sector that holds the state, nor the one it would be lost to; the others in turn.
             let current = log.current_sector().unwrap_or(log.first());
-            if next == current || (sector == current && log.current.is_some()) {
+            if self.tries == 0 && (next == current || (sector == current && log.current.is_some())) {
                 return Some(false);
+            }
+            if self.tries == 0 {
+                self.tries = TRIES;
             }
             // The note stands: nothing but this opening has been begun since.
             let header = self.header;
@@ -305,17 +311,13 @@ impl Write {
         let next = if self.ticking {
             None
         } else {
-            Some(self.first.saturating_add(log.grid.strides(self.kind.size(), 0) as u16))
+            // All of the record's strides: what landed of it may still be read as a record with room for ticks.
+            Some(self.first.saturating_add(log.extent(self.kind, log.sector(self.start))))
         };
         if let (Some(current), Some(next)) = (&mut log.current, next) {
             current.next = next;
         }
         self.tries = self.tries.saturating_sub(1);
-        if self.tries == 0 {
-            if let Some(current) = &mut log.current {
-                current.next = u16::MAX;
-            }
-        }
         self.begin::<H>(log, body);
         None
     }
