@@ -40,6 +40,20 @@ pub trait Chip: NorFlash<Error = Error> {
     fn bytes(&self) -> &[u8];
     fn is_powered(&self) -> bool;
     fn erases_in(&self, range: Range<u32>) -> u64;
+    fn steps(&self) -> u64;
+    /// Whether an operation failed in this power cycle, other than by a cut.
+    fn has_failed(&self) -> bool;
+    /// Flips a bit.
+    fn rot(&mut self, at: u32);
+}
+
+/// An operation that fails without a cut.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    /// Operations before it.
+    after: u64,
+    /// A bit stays as it was, and nobody is told.
+    silent: bool,
 }
 
 /// Every class of outcome, and prefixes of other lengths.
@@ -53,6 +67,8 @@ struct Rig<'r, const W: usize, const R: usize> {
     flash: Flash<W, R>,
     model: Rc<RefCell<Model>>,
     powered: bool,
+    failure: Option<Failure>,
+    failed: bool,
     /// Told of each operation: the steps it takes, and how to do it.
     watcher: Option<&'r mut Watcher<'r, W, R>>,
 }
@@ -100,9 +116,36 @@ impl<const W: usize, const R: usize> Rig<'_, W, R> {
                 watcher(&self.flash, &self.model.borrow(), &operation);
             }
         }
+        let due = self.failure.as_mut().is_some_and(|failure| {
+            let due = failure.after == 0;
+            failure.after = failure.after.saturating_sub(1);
+            due
+        });
+        let failure = if due { self.failure.take() } else { None };
+        match (failure, operation) {
+            (Some(_), Operation::Erase(from, _)) => self.flash.fail_erase(from),
+            (Some(Failure { silent: false, .. }), Operation::Write(at, _)) => self.flash.fail_write(at),
+            _ => {}
+        }
         let outcome = operation.carry_out(&mut self.flash);
+        if let (Some(Failure { silent: true, .. }), Operation::Write(at, bytes), Ok(())) =
+            (failure, operation, &outcome)
+        {
+            self.lose_a_bit(at, bytes);
+            self.failed = true;
+        }
+        self.failed |= matches!(outcome, Err(Error::WriteFailed { .. } | Error::EraseFailed { .. }));
         self.powered &= !matches!(outcome, Err(Error::PowerCut));
         outcome
+    }
+
+    /// The first bit that was programmed is not.
+    fn lose_a_bit(&mut self, at: u32, bytes: &[u8]) {
+        let erased = self.flash.geometry().erased();
+        if let Some((at, byte)) = (at..).zip(bytes).find(|(_, byte)| **byte != erased) {
+            let bit = 1 << (byte ^ erased).trailing_zeros();
+            self.flash.poke(at, &[byte ^ bit]);
+        }
     }
 }
 
@@ -125,6 +168,18 @@ impl<const W: usize, const R: usize> Chip for Rig<'_, W, R> {
 
     fn erases_in(&self, range: Range<u32>) -> u64 {
         self.flash.erases_in(range)
+    }
+
+    fn steps(&self) -> u64 {
+        self.flash.steps()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    fn rot(&mut self, at: u32) {
+        self.flash.rot(at, at as u8);
     }
 }
 
@@ -195,7 +250,10 @@ pub fn storm<const W: usize, const R: usize>(
             flash.cut_at(flash.steps() + rng.below(within), outcomes[rng.below(outcomes.len() as u64) as usize]);
             planned = true;
         }
-        let mut rig = Rig { flash, model: model.clone(), powered: true, watcher: None };
+        // Now and then an operation fails as well.
+        let within = if rng.one_in(2) { 12 } else { mean / 8 };
+        let failure = rng.one_in(4).then(|| Failure { after: rng.below(within), silent: rng.one_in(2) });
+        let mut rig = Rig { flash, model: model.clone(), powered: true, failure, failed: false, watcher: None };
         let end = Cycle { world, chip: &mut rig, rng: &mut rng, hostile: true }.run()?;
         flash = rig.flash;
         tally.boots += 1;
@@ -275,7 +333,7 @@ pub fn explore<const W: usize, const R: usize>(
             }
         };
         let watcher: Option<&mut Watcher<'_, W, R>> = if depth > 0 { Some(&mut watcher) } else { None };
-        let mut rig = Rig { flash, model: model.clone(), powered: true, watcher };
+        let mut rig = Rig { flash, model: model.clone(), powered: true, failure: None, failed: false, watcher };
         let end = Cycle { world, chip: &mut rig, rng, hostile: false }.run();
         flash = rig.flash;
         if let Some(broken) = broken {

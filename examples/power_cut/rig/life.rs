@@ -3,7 +3,7 @@
 use embedded_io::Write;
 use lockgate::boot::{Boot, Launch, NoImage, Platform};
 use lockgate::sim::Error as Fault;
-use lockgate::{Block, BootReason, Control, Error, Refusal, Slot, UpdateState, Updater, Verified};
+use lockgate::{Block, BootReason, BootStatus, Control, Error, Refusal, Slot, Updater};
 
 use super::cuts::Chip;
 use super::model::Model;
@@ -25,9 +25,10 @@ pub enum End {
 #[derive(Clone, Debug)]
 pub struct Broken(pub String);
 
-/// Power is off, or a promise was not kept.
-enum Stop {
+/// Power is off, the flash failed, or a promise was not kept.
+pub enum Stop {
     Cut,
+    Failed(String),
     Broken(String),
 }
 
@@ -35,14 +36,18 @@ impl From<Error<Fault>> for Stop {
     fn from(error: Error<Fault>) -> Self {
         match error {
             Error::Flash(Fault::PowerCut) => Self::Cut,
+            Error::Flash(Fault::WriteFailed { .. } | Fault::EraseFailed { .. })
+            | Error::Mismatch { .. }
+            | Error::Records => Self::Failed(error.to_string()),
             other => Self::Broken(format!("an error without a cause: {other} ({other:?})")),
         }
     }
 }
 
 macro_rules! broken {
-    ($($text:tt)*) => { return Err(Stop::Broken(format!($($text)*))) };
+    ($($text:tt)*) => { return Err($crate::rig::life::Stop::Broken(format!($($text)*))) };
 }
+pub(super) use broken;
 
 /// Counts what the boot stage asks of its board.
 #[derive(Default)]
@@ -69,7 +74,7 @@ pub struct Cycle<'w, 'c, C: Chip> {
     pub world: &'w World,
     pub chip: &'c mut C,
     pub rng: &'c mut Rng,
-    /// Links drop, packages are tampered with, other packages are offered.
+    /// Links drop, packages are tampered with, other packages are offered, bits rot.
     pub hostile: bool,
 }
 
@@ -78,6 +83,12 @@ impl<C: Chip> Cycle<'_, '_, C> {
         let end = match self.boot() {
             Ok(end) => end,
             Err(Stop::Cut) => End::Cut,
+            // The flash failed: what was under way is done or not, as after a cut.
+            Err(Stop::Failed(_)) if self.chip.has_failed() => {
+                self.model(Model::cut);
+                End::Reset
+            }
+            Err(Stop::Failed(what)) => return Err(Broken(format!("an error without a cause: {what}"))),
             Err(Stop::Broken(what)) => return Err(Broken(what)),
         };
         match self.chip.violations().first() {
@@ -86,7 +97,7 @@ impl<C: Chip> Cycle<'_, '_, C> {
         }
     }
 
-    fn model<T>(&mut self, change: impl FnOnce(&mut Model) -> T) -> T {
+    pub(super) fn model<T>(&mut self, change: impl FnOnce(&mut Model) -> T) -> T {
         change(&mut self.chip.model().borrow_mut())
     }
 
@@ -97,17 +108,31 @@ impl<C: Chip> Cycle<'_, '_, C> {
         if !self.chip.is_powered() {
             return Err(Stop::Cut);
         }
+        let failed = self.chip.has_failed();
         let launch = match selected {
             Ok(launch) => launch,
+            Err(why) if failed => return Err(Stop::Failed(why.to_string())),
             Err(why) => broken!("nothing can be started: {why}"),
         };
         let image = self.image_in(launch.slot)?;
+        if failed {
+            // What the boot stage could not record it may do again; it hangs this time.
+            return Err(Stop::Failed("an operation of the boot stage".into()));
+        }
         let trial = matches!(launch.reason, BootReason::Trial { .. });
         if trial != (board.armed == 1) || board.armed > 1 {
             broken!("watchdog armed {} times for {:?}", board.armed, launch.reason);
         }
-        self.model(|model| model.started(image, launch.reason, ATTEMPTS)).map_err(Stop::Broken)?;
-        self.application(image, &launch)
+        let status = Control::new(self.world.device, &mut *self.chip).status()?;
+        if status.reason != launch.reason || status.running != launch.slot {
+            broken!("the boot stage says {:?}, the records {:?}", launch, status);
+        }
+        self.model(|model| model.started(image, &status, ATTEMPTS)).map_err(Stop::Broken)?;
+        if trial {
+            self.on_trial(image, &status)
+        } else {
+            self.confirmed(image, &status)
+        }
     }
 
     /// Which image is whole in `slot`.
@@ -118,47 +143,98 @@ impl<C: Chip> Cycle<'_, '_, C> {
         found.ok_or_else(|| Stop::Broken(format!("slot {slot} is started, and holds no image as it was made")))
     }
 
-    fn application(&mut self, image: usize, launch: &Launch) -> Result<End, Stop> {
-        let status = Control::new(self.world.device, &mut *self.chip).status()?;
-        if status.reason != launch.reason || status.running != launch.slot {
-            broken!("the boot stage says {:?}, the records {:?}", launch, status);
-        }
+    /// Now and then always, where there is an adversary.
+    fn chance(&mut self) -> bool {
+        self.hostile || self.rng.one_in(4)
+    }
+
+    fn judge_counter(&mut self, status: &BootStatus) -> Result<(), Stop> {
         let confirmed = self.model(|model| model.confirmed);
         if status.security_counter != confirmed as u32 + 1 {
             broken!("security counter {}, image {confirmed} is confirmed", status.security_counter);
         }
-        if let BootReason::Trial { .. } = launch.reason {
-            if self.hostile || self.rng.one_in(4) {
-                let next = self.world.images.len() - 1;
-                self.refused(next, |refusal| matches!(refusal, Refusal::Unconfirmed))?;
+        Ok(())
+    }
+
+    fn on_trial(&mut self, image: usize, status: &BootStatus) -> Result<End, Stop> {
+        self.judge_counter(status)?;
+        if self.chance() {
+            let next = self.world.images.len() - 1;
+            self.refused(next, |refusal| matches!(refusal, Refusal::Unconfirmed))?;
+        }
+        match self.world.images[image].behaviour {
+            Behaviour::Good => {
+                self.model(|model| model.confirming = true);
+                Control::new(self.world.device, &mut *self.chip).confirm()?;
+                self.model(|model| model.keep(image));
+                let status = Control::new(self.world.device, &mut *self.chip).status()?;
+                self.confirmed(image, &status)
             }
-            match self.world.images[image].behaviour {
-                Behaviour::Good => {
-                    self.model(|model| model.confirming = true);
-                    Control::new(self.world.device, &mut *self.chip).confirm()?;
-                    self.model(|model| model.keep(image));
-                }
-                Behaviour::Hangs => return Ok(End::Reset),
-                Behaviour::Rejects => {
-                    self.model(|model| model.rejected = true);
-                    Control::new(self.world.device, &mut *self.chip).reject()?;
-                    return Ok(End::Reset);
+            Behaviour::Hangs => {
+                self.rots(status.running, image, 6);
+                Ok(End::Reset)
+            }
+            Behaviour::Rejects => {
+                self.model(|model| model.rejected = true);
+                Control::new(self.world.device, &mut *self.chip).reject()?;
+                match Control::new(self.world.device, &mut *self.chip).confirm() {
+                    Err(Error::NotOnTrial) => Ok(End::Reset),
+                    other => broken!("image {image} was rejected, and confirmed: {other:?}"),
                 }
             }
         }
-        let Some(next) = self.model(|model| model.next()) else { return self.idle() };
-        if self.hostile && image > 0 && self.rng.one_in(3) {
+    }
+
+    fn confirmed(&mut self, image: usize, status: &BootStatus) -> Result<End, Stop> {
+        self.judge_counter(status)?;
+        self.confirms_nothing()?;
+        let Some(next) = self.model(|model| model.next()) else { return Ok(End::Idle) };
+        if self.rng.one_in(4) {
+            // The vendor cannot be reached: nothing is written until the next boot.
+            return Ok(End::Reset);
+        }
+        if self.chance() && image > 0 {
             self.refused(0, |refusal| matches!(refusal, Refusal::SecurityCounter { .. }))?;
         }
-        let Some(verified) = self.update(next)? else { return Ok(End::Reset) };
+        if let Some(failed) = self.model(|model| model.failed).filter(|_| self.chance()) {
+            self.refused(failed, |refusal| matches!(refusal, Refusal::FailedBefore))?;
+        }
+        if self.hostile && next + 1 < self.world.images.len() && self.rng.one_in(6) {
+            // A newer image is offered, and withdrawn before it is tried.
+            self.update(next + 1, status.running, false)?;
+            return Ok(End::Reset);
+        }
+        let Some(verified) = self.update(next, status.running, true)? else { return Ok(End::Reset) };
         self.model(|model| model.ask(next));
         Control::new(self.world.device, &mut *self.chip).try_next(verified)?;
+        self.confirms_nothing()?;
+        if self.hostile && self.rng.one_in(4) {
+            // The same is sent once more while it waits to be tried.
+            self.update(next, status.running, false)?;
+        } else {
+            self.rots(status.running.other(), next, 12);
+        }
         Ok(End::Reset)
     }
 
-    /// A confirmed device with nothing to do writes nothing from its second boot on.
-    fn idle(&mut self) -> Result<End, Stop> {
-        Ok(End::Idle)
+    /// An application may confirm at every start: without a trial that changes nothing.
+    fn confirms_nothing(&mut self) -> Result<(), Stop> {
+        let steps = self.chip.steps();
+        Control::new(self.world.device, &mut *self.chip).confirm()?;
+        if self.chip.steps() != steps {
+            broken!("confirmed without a trial");
+        }
+        Ok(())
+    }
+
+    /// One time in `chance`, a bit of `image` in `slot` flips.
+    pub(super) fn rots(&mut self, slot: Slot, image: usize, chance: u64) {
+        if self.hostile && self.rng.one_in(chance) {
+            let start = self.world.case.layout.slot_range(slot).start;
+            let at = self.rng.below(self.world.images[image].bytes.len() as u64) as u32;
+            self.chip.rot(start + at);
+            self.model(|model| model.rotten = true);
+        }
     }
 
     /// Offers an image that the device must refuse before it erases anything.
@@ -179,95 +255,5 @@ impl<C: Chip> Cycle<'_, '_, C> {
             broken!("image {image} was refused, but only after an erase");
         }
         Ok(())
-    }
-
-    /// Downloads an image; nothing if the device knows that it failed.
-    fn update(&mut self, image: usize) -> Result<Option<Verified>, Stop> {
-        let world = self.world;
-        let staged = self.model(|model| model.staged) == Some(image);
-        let before = self.model(|model| model.written).filter(|(of, _)| *of == image);
-        let hostile = self.hostile;
-        let (mut drops, mut tampers) = (self.rng.below(3), self.rng.below(2));
-        let mut rng = self.rng.clone();
-        self.rng.next();
-        let model = self.chip.model().clone();
-        let status = Control::new(world.device, &mut *self.chip).status()?;
-        let mut block = Block::<16_384>::new();
-        let mut updater: Updater<'_, _, Seen> =
-            Updater::with_verifier(world.device, &mut *self.chip, &mut block, world.seen.clone());
-        if staged && status.update == UpdateState::Receiving {
-            // The receipt was lost with power: the slot still has all it needs.
-            return match updater.staged() {
-                Ok(verified) => Ok(Some(verified)),
-                Err(error) => Err(error.into()),
-            };
-        }
-        let package = world.images[image].package.bytes();
-        let mut resumed = false;
-        loop {
-            let at = updater.position() as usize;
-            let mut sent = package[at..].to_vec();
-            if hostile && drops > 0 {
-                drops -= 1;
-                sent.truncate(rng.below(sent.len() as u64 + 1) as usize);
-            }
-            let spoilt = hostile && tampers > 0 && !sent.is_empty();
-            if spoilt {
-                tampers -= 1;
-                let bit = rng.below(sent.len() as u64 * 8) as usize;
-                sent[bit / 8] ^= 1 << (bit % 8);
-            }
-            let mut rest = &sent[..];
-            let outcome = loop {
-                if rest.is_empty() {
-                    break updater.finish().map(Some);
-                }
-                let (piece, behind) = rest.split_at(rest.len().min(500));
-                let written = updater.write_all(piece);
-                let progress = updater.progress();
-                if progress.image.is_some() {
-                    if !resumed {
-                        resumed = true;
-                        let least = before.map_or(0, |(_, written)| written.saturating_sub(world.slack()));
-                        if progress.written < least {
-                            broken!("resumed at {}, {} were written before: {before:?}", progress.written, least);
-                        }
-                    }
-                    model.borrow_mut().written = Some((image, progress.written));
-                }
-                match written {
-                    Ok(()) => rest = behind,
-                    Err(error) => break Err(error),
-                }
-            };
-            match outcome {
-                Ok(Some(verified)) => {
-                    let mut model = model.borrow_mut();
-                    (model.written, model.staged) = (None, Some(image));
-                    return Ok(Some(verified));
-                }
-                Ok(None) => {}
-                Err(Error::Refused(Refusal::FailedBefore)) => {
-                    let mut model = model.borrow_mut();
-                    if world.images[image].behaviour == Behaviour::Good && model.cuts < ATTEMPTS {
-                        broken!("image {image} is good, and refused as one that failed: {model:?}");
-                    }
-                    (model.finished[image], model.written) = (true, None);
-                    return Ok(None);
-                }
-                Err(Error::Flash(Fault::PowerCut)) => return Err(Stop::Cut),
-                Err(Error::Truncated { .. }) if hostile => {}
-                Err(Error::Refused(refusal)) if spoilt => {
-                    if matches!(refusal, Refusal::ImageDigest) {
-                        broken!("the slot is void, and nobody spoilt it");
-                    }
-                    updater.disconnected();
-                }
-                Err(other) => return Err(other.into()),
-            }
-            if hostile && rng.one_in(8) {
-                return Ok(None);
-            }
-        }
     }
 }

@@ -1,12 +1,13 @@
 //! A device's life with power cuts, held against a model of a few lines.
 //!
-//! `world` is what there is, `model` what must be true, `life` what the device does between two resets, `cuts` where power
-//! fails.
+//! `world` is what there is, `model` what must be true, `life` and `download` what the device does between two resets, `cuts`
+//! where power and flash fail.
 
 #![allow(unreachable_pub)]
 #![allow(dead_code)] // each program uses a part of it
 
 pub mod cuts;
+pub mod download;
 pub mod life;
 pub mod model;
 pub mod world;

@@ -1,7 +1,7 @@
 //! What must be true of a device, whatever was cut: the model. It knows what the application asked for, and nothing of
 //! records or flash.
 
-use lockgate::{BootReason, Reason};
+use lockgate::{BootReason, BootStatus, Reason, UpdateState};
 
 /// What the application has asked for so far.
 #[derive(Clone, Debug)]
@@ -20,11 +20,14 @@ pub struct Model {
     pub finished: Vec<bool>,
     /// Per image: it is or was confirmed.
     pub kept: Vec<bool>,
-    /// Bytes of the update under way that were written when power was lost, the update they belong to, and the cuts in
-    /// a row since then.
+    /// The update under way, and its bytes that were written.
     pub written: Option<(usize, u32)>,
     /// The image was verified, and its receipt may have been lost.
     pub staged: Option<usize>,
+    /// The image that failed last.
+    pub failed: Option<usize>,
+    /// A bit of the update under way, or of the image on trial, may have rotted.
+    pub rotten: bool,
 }
 
 impl Model {
@@ -42,6 +45,8 @@ impl Model {
             finished,
             written: None,
             staged: None,
+            failed: None,
+            rotten: false,
         }
     }
 
@@ -50,9 +55,9 @@ impl Model {
         self.finished.iter().position(|finished| !finished)
     }
 
-    /// The boot stage starts `image`: whether it may.
-    pub fn started(&mut self, image: usize, reason: BootReason, limit: u8) -> Result<(), String> {
-        match reason {
+    /// The boot stage starts `image`, and the records say why: whether it may.
+    pub fn started(&mut self, image: usize, status: &BootStatus, limit: u8) -> Result<(), String> {
+        match status.reason {
             BootReason::Trial { attempt, limit: said } => {
                 if self.candidate != Some(image) {
                     return Err(format!("image {image} is on trial, {:?} was asked for", self.candidate));
@@ -71,7 +76,7 @@ impl Model {
                 if kept {
                     self.keep(image);
                 } else if let Some(candidate) = self.candidate {
-                    self.given_up(candidate, reason, limit)?;
+                    self.given_up(candidate, status, limit)?;
                 }
                 (self.candidate, self.confirming) = (None, false);
             }
@@ -86,18 +91,40 @@ impl Model {
         (self.finished[image], self.kept[image]) = (true, true);
     }
 
-    /// The old image runs, and `candidate` was asked for. If it was tried, it must have had its attempts, each ended by
-    /// itself or by a cut; if not, what asked for it was cut.
-    fn given_up(&mut self, candidate: usize, reason: BootReason, limit: u8) -> Result<(), String> {
+    /// The old image runs, and `candidate` was asked for: it must have had its attempts, each ended by itself or by a cut,
+    /// or a reason to fail; or what asked for it was cut, and it is still in its slot.
+    fn given_up(&mut self, candidate: usize, status: &BootStatus, limit: u8) -> Result<(), String> {
         let spent = self.starts + self.cuts.min(limit);
-        match reason {
-            BootReason::Reverted(Reason::NotConfirmed | Reason::Rejected) if spent >= limit || self.rejected => {
-                self.finished[candidate] = true;
+        let right = match status.reason {
+            _ if status.update == UpdateState::Receiving => {
+                return (self.starts == 0 && self.cuts > 0).then_some(()).ok_or(format!("{candidate} was not tried"));
             }
-            _ if self.starts == 0 && self.cuts > 0 => {}
-            _ => return Err(format!("image {candidate} is given up after {} starts: {reason:?}", self.starts)),
+            BootReason::Reverted(Reason::NotConfirmed) => spent >= limit,
+            BootReason::Reverted(Reason::Rejected) => self.rejected,
+            BootReason::Reverted(Reason::Invalid) => self.rotten,
+            _ => false,
+        };
+        if !right {
+            return Err(format!("image {candidate} is given up after {} starts: {status:?}", self.starts));
         }
+        (self.failed, self.rotten, self.finished[candidate]) = (Some(candidate), false, true);
         Ok(())
+    }
+
+    /// `image` is offered. Gives its bytes that are written; of another there may be none from here on.
+    pub fn offer(&mut self, image: usize) -> u32 {
+        self.written = self.written.filter(|(of, _)| *of == image);
+        self.written.map_or(0, |(_, written)| written)
+    }
+
+    /// So much of `image` is written: what was asked for, or in the slot, before is no more.
+    pub fn receives(&mut self, image: usize, written: u32) {
+        (self.candidate, self.staged, self.written) = (None, None, Some((image, written)));
+    }
+
+    /// All of `image` is written and verified.
+    pub fn stored(&mut self, image: usize) {
+        (self.written, self.staged, self.rotten) = (None, Some(image), false);
     }
 
     /// A trial of `image` is asked for.
