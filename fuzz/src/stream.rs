@@ -9,30 +9,37 @@ use lockgate::pack::{Package, Signer, SigningKey, Update};
 use lockgate::sim::Flash;
 use lockgate::wire::UPDATE_DOMAIN;
 use lockgate::{
-    Block, Device, Digest, Error, KeySet, Layout, PublicKey, Running, Sha2, Sha256, Slot, Updater, Uuid, Verified,
-    Verify, Version,
+    Block, Device, Digest, Error, KeySet, Layout, PublicKey, Sha2, Sha256, Slot, Updater, Uuid, Verified, Verify,
+    Version,
 };
 
-const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
-const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
+pub(crate) const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
+pub(crate) const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 const GEOMETRY: Geometry = Geometry::new("fuzz", &[Run { count: 16, size: 512 }], 4);
 static LAYOUT: Layout = Layout::new(&GEOMETRY).records(0..2048).slots(2048..5120, 5120..8192).check();
 
-struct Fixture {
-    device: Device<'static>,
-    image: Vec<u8>,
-    package: Package,
+pub(crate) struct Fixture {
+    pub(crate) device: Device<'static>,
+    pub(crate) image: Vec<u8>,
+    pub(crate) package: Package,
+    key: SigningKey,
 }
 
 /// One key, device and package for the whole run.
-static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
+pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let mut key = SigningKey::generate();
     let keys: &'static [PublicKey] = vec![key.public_key()].leak();
     let image: Vec<u8> = (0..1300u32).map(|i| (i * 7 >> 2) as u8).collect();
     let update = Update::new(VENDOR, CLASS, Version::new(1, 0, 0, 0), 1).block_size(256).unwrap();
     let package = update.build(&image, &mut [&mut key]).unwrap();
-    Fixture { device: Device::new(&LAYOUT, VENDOR, CLASS, KeySet::new(1, keys)), image, package }
+    Fixture { device: Device::new(&LAYOUT, VENDOR, CLASS, KeySet::new(1, keys)), image, package, key }
 });
+
+/// Another image, signed by the same key.
+pub(crate) fn packed(image: &[u8], counter: u32) -> Package {
+    let update = Update::new(VENDOR, CLASS, Version::new(0, 9, 0, 0), counter).block_size(256).unwrap();
+    update.build(image, &mut [&mut FIXTURE.key.clone()]).unwrap()
+}
 
 /// Reads the fuzzer's bytes as a script; zeros when they run out.
 struct Script<'s>(&'s [u8]);
@@ -72,7 +79,7 @@ fn tamper(bytes: &mut Vec<u8>, script: &mut Script<'_>) {
 }
 
 /// Knows the one signature there is. The arithmetic would take all of the fuzzer's time.
-struct Exact;
+pub(crate) struct Exact;
 
 impl Verify for Exact {
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
