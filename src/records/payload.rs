@@ -150,7 +150,8 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) slot: Slot,
     pub(crate) step: u16,
-    pub(crate) sectors: u16,
+    /// Image sectors that a swap moves, or bytes of the image that was handed over to another bootloader.
+    pub(crate) extent: u32,
     pub(crate) limit: u8,
     pub(crate) reason: Option<Reason>,
     pub(crate) update: Digest,
@@ -168,7 +169,7 @@ impl State {
             phase: Phase::Confirmed,
             slot,
             step: 0,
-            sectors: 0,
+            extent: 0,
             limit: 0,
             reason: None,
             update: Digest([0; 32]),
@@ -189,18 +190,20 @@ impl State {
         put(&self.next_counter.to_le_bytes());
         put(&[number(PHASES.iter().position(|phase| *phase == self.phase)), u8::from(self.slot == Slot::B)]);
         put(&self.step.to_le_bytes());
-        put(&self.sectors.to_le_bytes());
+        let [e0, e1, e2, e3] = self.extent.to_le_bytes();
+        put(&[e0, e1]);
         let reason = self.reason.and_then(|reason| REASONS.iter().position(|other| *other == reason));
         put(&[self.limit, reason.map_or(0, |index| (index as u8).saturating_add(1))]);
         put(&self.update.0);
         put(&self.image.0);
         put(&self.failed.0);
+        put(&[e2, e3]);
         bytes
     }
 
     pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
         let mut fields = Fields(payload.get(2..STATE_SIZE)?);
-        let state = Self {
+        let mut state = Self {
             start: u16::from_le_bytes(fields.take()?),
             security_counter: u32::from_le_bytes(fields.take()?),
             next_counter: u32::from_le_bytes(fields.take()?),
@@ -211,7 +214,7 @@ impl State {
                 _ => return None,
             },
             step: u16::from_le_bytes(fields.take()?),
-            sectors: u16::from_le_bytes(fields.take()?),
+            extent: u16::from_le_bytes(fields.take()?).into(),
             limit: fields.byte()?,
             reason: match fields.byte()? {
                 0 => None,
@@ -221,7 +224,9 @@ impl State {
             image: ImageId(fields.take()?),
             failed: ImageId(fields.take()?),
         };
-        (fields.take()? == [0; 4]).then_some(state)
+        let [e2, e3] = fields.take()?;
+        state.extent |= u32::from_le_bytes([0, 0, e2, e3]);
+        (fields.take()? == [0; 2]).then_some(state)
     }
 }
 
@@ -278,6 +283,7 @@ impl Fields<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -291,7 +297,7 @@ mod tests {
                 phase,
                 slot: Slot::B,
                 step: 300,
-                sectors: 99,
+                extent: 0x0102_0304,
                 limit: 3,
                 reason,
                 update: Digest([1; 32]),
@@ -305,7 +311,7 @@ mod tests {
     #[test]
     fn values_out_of_their_tables_are_no_state() {
         let good = State::new(Slot::A, 1).encode(2);
-        for (at, value) in [(12, 6), (13, 2), (19, 6), (84, 1), (87, 1)] {
+        for (at, value) in [(12, 6), (13, 2), (19, 6), (86, 1), (87, 1)] {
             let mut bad = good;
             bad[at] = value;
             assert_eq!(State::decode(&bad), None, "byte {at}");

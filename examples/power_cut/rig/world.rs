@@ -154,7 +154,10 @@ impl World {
 
 /// Signature checks by `P256`, each done once: a life has thousands of the same.
 #[derive(Clone, Default)]
-pub struct Seen(std::rc::Rc<RefCell<HashMap<(Digest, [u8; 64]), bool>>>);
+pub struct Seen(std::rc::Rc<RefCell<Checks>>);
+
+/// Whether a signature of a digest is good.
+type Checks = HashMap<(Digest, [u8; 64]), bool>;
 
 impl Verify for Seen {
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
