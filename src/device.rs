@@ -97,7 +97,8 @@ impl<'d> Device<'d> {
         self
     }
 
-    /// How often a new image is started before it must have been confirmed. Default: 3; 0 counts as 1.
+    /// How often a new image is started before it must have been confirmed; another bootloader, which starts it once, is
+    /// asked so often to do that. Default: 3; 0 counts as 1.
     #[must_use]
     pub const fn attempts(mut self, attempts: u8) -> Self {
         self.attempts = if attempts == 0 { 1 } else { attempts };
@@ -130,7 +131,9 @@ impl<'d> Device<'d> {
 
     /// Checks an authenticated manifest against what became of the updates before it.
     pub(crate) fn judge_state(&self, state: &State, manifest: &Manifest) -> Result<(), Refusal> {
-        if matches!(state.phase, Phase::Trial | Phase::Swapping | Phase::Reverting) {
+        // Another bootloader may have started it already, or is about to read the slot.
+        let handed_over = state.phase == Phase::Pending && self.layout.strategy() == Strategy::Foreign;
+        if handed_over || matches!(state.phase, Phase::Trial | Phase::Swapping | Phase::Reverting) {
             return Err(Refusal::Unconfirmed);
         }
         if !self.retry_failed && state.failed == manifest.image_digest.into() {
@@ -142,7 +145,11 @@ impl<'d> Device<'d> {
     /// Checks an authenticated manifest against the device (`docs/format.md`, section 8, step 3).
     pub(crate) fn judge(&self, running: &Running, manifest: &Manifest, buffer: usize) -> Result<(), Refusal> {
         let slot = self.layout.target(running.slot);
-        let capacity = self.layout.slot_capacity(slot);
+        let capacity = match self.layout.strategy() {
+            Strategy::Select => self.layout.slot_capacity(slot),
+            // It arrives in one slot and runs in the other.
+            Strategy::Swap | Strategy::Foreign => self.layout.capacity(),
+        };
         self.judge_identity(manifest)?;
         if manifest.security_counter < running.security_counter {
             return Err(Refusal::SecurityCounter {
@@ -185,8 +192,8 @@ impl<'d> Device<'d> {
     }
 
     fn judge_load_address(&self, manifest: &Manifest, slot: Slot) -> Result<(), Refusal> {
-        // With the swap strategy the image runs in slot A, wherever it arrives.
-        let swap = self.layout.strategy() == Strategy::Swap;
+        // With swap or another bootloader the image runs in slot A, wherever it arrives.
+        let swap = self.layout.strategy() != Strategy::Select;
         match (manifest.load_address, self.load_addresses) {
             (Some(package), Some([a, b])) if package != if swap || slot == Slot::A { a } else { b } => {
                 Err(Refusal::LoadAddress { package })

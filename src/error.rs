@@ -93,7 +93,7 @@ pub enum Refusal {
     },
     /// The image is running already.
     AlreadyRunning,
-    /// The running image is on trial: confirm it first.
+    /// The running image is on trial: confirm it first. Or another bootloader has been asked to try the image in the slot.
     Unconfirmed,
     /// This image failed its trials, or was reverted, on this device.
     FailedBefore,

@@ -34,9 +34,9 @@ pub(crate) const LOG_PAGE: u32 = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Slot {
-    /// The first slot; with the swap strategy the one that runs.
+    /// The first slot; with swap or another bootloader the one that runs.
     A,
-    /// The second slot; with the swap strategy the one that receives.
+    /// The second slot; with swap or another bootloader the one that receives.
     B,
 }
 
@@ -68,6 +68,8 @@ pub enum Strategy {
     Select,
     /// Images run in slot A; the boot stage exchanges the slots through a swap area.
     Swap,
+    /// Images run in slot A; another bootloader brings them there from slot B, and back ([`foreign`](crate::foreign)).
+    Foreign,
 }
 
 /// The regions of a flash: boot stage, records, two slots, swap area. One exists only if it was checked; make
@@ -79,6 +81,7 @@ pub struct Layout {
     records: (u32, u32),
     slots: [(u32, u32); 2],
     swap: (u32, u32),
+    foreign: bool,
 }
 
 /// A layout that is not checked yet.
@@ -111,13 +114,21 @@ impl LayoutBuilder {
         self
     }
 
+    /// Another bootloader starts the images; chooses [`Strategy::Foreign`]. Slot A is where it starts them, as much of it as
+    /// an image may fill (lockgate keeps no trailer there), slot B what it leaves to an update: `update_slot` of
+    /// [`embassy_boot`](crate::foreign::embassy_boot::update_slot) or [`mcuboot`](crate::foreign::mcuboot::update_slot).
+    pub const fn foreign(mut self) -> Self {
+        self.0.foreign = true;
+        self
+    }
+
     /// Looks the layout over.
     ///
     /// # Panics
     ///
     /// In a `const`, these do not compile: a region that is reversed, off the flash, not on sector edges, or
     /// over another; slots or records that are missing; records of one sector; a slot without room for
-    /// its trailer; with a swap area, slots that differ in size or have mixed sectors.
+    /// its trailer; with a swap area, slots that differ in size or have mixed sectors; a swap area for another bootloader.
     pub const fn check(self) -> Layout {
         self.0.checked()
     }
@@ -127,7 +138,14 @@ impl Layout {
     /// Begins a layout on `geometry`; name the regions next, then [`check`](LayoutBuilder::check) them.
     #[allow(clippy::new_ret_no_self)] // what is not checked is no layout
     pub const fn new(geometry: &'static Geometry) -> LayoutBuilder {
-        LayoutBuilder(Self { geometry, boot: (0, 0), records: (0, 0), slots: [(0, 0); 2], swap: (0, 0) })
+        LayoutBuilder(Self {
+            geometry,
+            boot: (0, 0),
+            records: (0, 0),
+            slots: [(0, 0); 2],
+            swap: (0, 0),
+            foreign: false,
+        })
     }
 
     const fn checked(self) -> Self {
@@ -165,6 +183,7 @@ impl Layout {
         assert!(first < self.records.1 - self.records.0, "records need at least two sectors");
         assert!(self.slots[0].1 - self.slots[0].0 > TRAILER_SIZE, "slot A is missing or has no room for its trailer");
         assert!(self.slots[1].1 - self.slots[1].0 > TRAILER_SIZE, "slot B is missing or has no room for its trailer");
+        assert!(!self.foreign || self.swap.0 == self.swap.1, "another bootloader does not use lockgate's swap area");
         if self.swap.0 < self.swap.1 {
             let a = self.slots[0];
             let b = self.slots[1];
@@ -234,7 +253,7 @@ impl Layout {
         self.records.0..self.records.1
     }
 
-    /// Addresses of a slot, trailer included.
+    /// Addresses of a slot, trailer included if it has one.
     #[must_use]
     pub const fn slot_range(&self, slot: Slot) -> Range<u32> {
         let (start, end) = match slot {
@@ -244,7 +263,7 @@ impl Layout {
         start..end
     }
 
-    /// Addresses of the swap area; empty with [`Strategy::Select`].
+    /// Addresses of the swap area; empty but for [`Strategy::Swap`].
     #[must_use]
     pub const fn swap_range(&self) -> Range<u32> {
         self.swap.0..self.swap.1
@@ -253,7 +272,9 @@ impl Layout {
     /// How a new image comes to run.
     #[must_use]
     pub const fn strategy(&self) -> Strategy {
-        if self.swap.0 < self.swap.1 {
+        if self.foreign {
+            Strategy::Foreign
+        } else if self.swap.0 < self.swap.1 {
             Strategy::Swap
         } else {
             Strategy::Select
@@ -265,7 +286,7 @@ impl Layout {
     pub const fn target(&self, running: Slot) -> Slot {
         match self.strategy() {
             Strategy::Select => running.other(),
-            Strategy::Swap => Slot::B,
+            Strategy::Swap | Strategy::Foreign => Slot::B,
         }
     }
 
@@ -281,11 +302,12 @@ impl Layout {
         }
     }
 
-    /// Bytes of the largest image that fits `slot`: all of it but the trailer.
+    /// Bytes of the largest image that fits `slot`: all of it but the trailer. Slot A of another bootloader has none.
     #[must_use]
     pub const fn slot_capacity(&self, slot: Slot) -> u32 {
         let range = self.slot_range(slot);
-        range.end.saturating_sub(range.start).saturating_sub(TRAILER_SIZE)
+        let trailer = if self.foreign && matches!(slot, Slot::A) { 0 } else { TRAILER_SIZE };
+        range.end.saturating_sub(range.start).saturating_sub(trailer)
     }
 
     /// The sector that holds `address`; beyond the end an empty one, so that no loop over sectors can run on.

@@ -49,7 +49,7 @@ mod updater;
 pub mod wire;
 
 pub use block::{Block, Buffer};
-pub use control::{BootReason, BootStatus, Control, UpdateState};
+pub use control::{BootReason, BootStatus, Control, Handover, UpdateState};
 pub use device::{Decision, Device, FinalHash, Offer, Running};
 pub use digest::{Digest, Sha2, Sha256};
 pub use error::{Error, ErrorKind, Malformed, Refusal};

@@ -21,6 +21,15 @@ fn a_good_layout_says_where_everything_is() {
     assert_eq!((select.target(Slot::A), select.target(Slot::B)), (Slot::B, Slot::A));
 }
 
+#[test]
+fn under_another_bootloader_images_arrive_in_slot_b_and_fill_all_of_slot_a() {
+    let layout = good().foreign().check();
+    assert_eq!(layout.strategy(), Strategy::Foreign);
+    assert_eq!((layout.target(Slot::A), layout.target(Slot::B)), (Slot::B, Slot::B));
+    assert_eq!((layout.slot_capacity(Slot::A), layout.slot_capacity(Slot::B)), (0x2000, 0x2000 - 1024));
+    assert_eq!(layout.capacity(), 0x2000 - 1024);
+}
+
 macro_rules! refused {
     ($($name:ident: $layout:expr, $message:literal;)+) => {$(
         #[test]
@@ -43,6 +52,7 @@ refused! {
     no_slots: Layout::new(&CHIP).records(1024..4096), "slot A is missing";
     a_slot_with_no_room_for_its_trailer: Layout::new(&CHIP).records(0..2048).slots(2048..3072, 0x3000..0x5000), "slot A";
     a_swap_between_slots_of_two_sizes: good().slots(4096..0x2000, 0x3000..0x5000).swap(0x5000..0x6000), "same size";
+    a_swap_area_under_another_bootloader: good().swap(0x5000..0x6000).foreign(), "swap area";
     a_swap_across_mixed_sectors: Layout::new(&CHIP).records(0..2048).slots(2048..0x3000, 0x3000..0x5800 + 0x800).swap(0x6000..0x7000), "swap needs slots";
 }
 

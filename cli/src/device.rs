@@ -54,7 +54,7 @@ pub(crate) fn install(
         .private_elements(knows)
         .load_addresses(a, b);
     // With the swap strategy an image arrives in slot B while slot A runs.
-    let runs = if layout.strategy() == Strategy::Swap { Slot::A } else { slot.other() };
+    let runs = if layout.strategy() != Strategy::Select { Slot::A } else { slot.other() };
     let running = Running { slot: runs, ..Running::factory() };
     let mut block = Box::new(Block::<65_536>::new());
     let mut updater = Updater::new(&device, Memory::sized(layout.geometry()), &mut *block).running(running);

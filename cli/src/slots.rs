@@ -93,7 +93,7 @@ pub(crate) fn running(slots: &[SlotState; 2], strategy: Strategy) -> Option<Runn
     let mut best: Option<Running> = None;
     for SlotState { slot, content } in slots {
         let Content::Image(image) = content else { continue };
-        if !image.boots() || (strategy == Strategy::Swap && *slot == Slot::B) {
+        if !image.boots() || (strategy != Strategy::Select && *slot == Slot::B) {
             continue;
         }
         let Manifest { security_counter, version, image_digest, .. } = image.manifest;

@@ -4,19 +4,17 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{Boot, CounterStore, Platform};
+use crate::control::image_digest;
 use crate::device::Device;
 use crate::digest::{digest, Digest, Sha256};
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
 use crate::trust::{SignatureJob, Verify};
-use crate::updater::{Chunk, CHUNK};
+use crate::updater::CHUNK;
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, PRELUDE_SIZE,
     SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
 };
-
-/// Bytes hashed between two calls for the watchdog.
-const WATCHDOG_INTERVAL: u32 = 4096;
 
 /// Who says whose image a slot holds.
 pub trait Judge {
@@ -108,23 +106,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     #[inline(never)]
     fn image_digest(&mut self, slot: Slot, size: u32) -> Option<Digest> {
         let start = self.device.layout().slot_range(slot).start;
-        let mut chunk = Chunk([0; CHUNK]);
-        let mut hash = H::new();
-        let mut done = 0u32;
-        while done < size {
-            if done.is_multiple_of(WATCHDOG_INTERVAL) {
-                self.platform.feed_watchdog();
-            }
-            let wanted = size.saturating_sub(done).min(CHUNK as u32) as usize;
-            // Whole chunks, as the flash reads: behind the image lies the rest of its slot.
-            self.flash.read(start.saturating_add(done), &mut chunk.0).ok().or_else(|| {
-                let units = wanted.next_multiple_of(F::READ_SIZE.max(1)).min(CHUNK);
-                self.flash.read(start.saturating_add(done), chunk.0.get_mut(..units)?).ok()
-            })?;
-            hash.update(chunk.0.get(..wanted)?);
-            done = done.saturating_add(wanted as u32);
-        }
-        Some(hash.finish())
+        image_digest::<F, H>(&mut self.flash, start, size, || self.platform.feed_watchdog())
     }
 }
 

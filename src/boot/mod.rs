@@ -31,6 +31,9 @@
 //! before a byte was written. [`Boot::with_signatures`] checks the signatures in the slot's trailer as well, for flash
 //! that an attacker can write.
 //!
+//! It is for the strategies select and swap; with [`Strategy::Foreign`](crate::Strategy::Foreign) it starts nothing and says
+//! [`NoImage::Foreign`].
+//!
 //! The boot stage never fails on what it finds in flash: garbage in the records is no record, an unreadable image is an
 //! invalid one. What a power cut leaves at any moment, it goes on from.
 
@@ -108,6 +111,8 @@ pub enum NoImage {
     Invalid,
     /// The slots cannot be exchanged: a sector cannot be written. The next boot tries again.
     Exchange,
+    /// The layout says that another bootloader starts the images ([`Strategy::Foreign`](crate::Strategy::Foreign)).
+    Foreign,
 }
 
 impl core::fmt::Display for NoImage {
@@ -115,6 +120,7 @@ impl core::fmt::Display for NoImage {
         f.write_str(match self {
             Self::Invalid => "no slot holds an image that verifies",
             Self::Exchange => "the slots cannot be exchanged: a sector cannot be written",
+            Self::Foreign => "another bootloader starts the images",
         })
     }
 }

@@ -30,6 +30,9 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     ///
     /// [`NoImage`]: there is nothing to start.
     pub fn select(&mut self) -> Result<Launch, NoImage> {
+        if self.strategy() == Strategy::Foreign {
+            return Err(NoImage::Foreign);
+        }
         self.load();
         let mut state = match self.log.state {
             Some(state) => state,
@@ -102,7 +105,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         }
         message!(warn, "the confirmed image does not verify: slot {} is started", other);
         let fallback =
-            State { phase: Phase::Confirmed, slot: other, sectors: 0, reason: Some(Reason::Fallback), ..state };
+            State { phase: Phase::Confirmed, slot: other, extent: 0, reason: Some(Reason::Fallback), ..state };
         self.record(fallback);
         Ok(Next::Start(self.launch(other, &fallback)))
     }
@@ -116,8 +119,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         if self.strategy() == Strategy::Select {
             return self.attempt(state);
         }
-        let sectors = self.sectors(&image.manifest);
-        let swapping = State { phase: Phase::Swapping, step: 0, sectors, reason: None, ..state };
+        let extent = self.sectors(&image.manifest).into();
+        let swapping = State { phase: Phase::Swapping, step: 0, extent, reason: None, ..state };
         if self.record(swapping) {
             Next::Again(swapping)
         } else {

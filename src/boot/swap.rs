@@ -70,14 +70,14 @@ impl Plan {
 }
 
 impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F, P, J, C, H> {
-    fn plan(&self, sectors: u16) -> Plan {
+    fn plan(&self, sectors: u32) -> Plan {
         let layout = self.device.layout();
         let (a, b) = (layout.slot_range(Slot::A), layout.slot_range(Slot::B));
         let size = layout.sector(a.start).size;
         let count = |bytes: u32| bytes.checked_div(size).unwrap_or(0);
         let all = count(a.end.saturating_sub(a.start));
         let tail = count(a.end.saturating_sub(a.start).saturating_sub(TRAILER_SIZE));
-        let image = u32::from(sectors).min(all);
+        let image = sectors.min(all);
         Plan { size, a: a.start, b: b.start, spare: layout.swap_range().start, image, tail, all }
     }
 
@@ -94,7 +94,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         if !self.log.fresh && !self.record(state) {
             return Err(NoImage::Exchange);
         }
-        let plan = self.plan(state.sectors);
+        let plan = self.plan(state.extent);
         while let Some(step) = plan.half_step(state.phase, state.step.into()) {
             if !(0..TRIES).any(|_| self.copy(plan.size, step).is_some()) {
                 return Err(NoImage::Exchange);

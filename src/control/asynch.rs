@@ -8,7 +8,7 @@ use crate::asynch::Async;
 use crate::device::Device;
 use crate::digest::{Sha2, Sha256};
 use crate::error::{Error, Stop};
-use crate::layout::Slot;
+use crate::layout::{Slot, Strategy};
 use crate::receipt::Verified;
 use crate::records::{Log, Request, State, Stride, Work};
 
@@ -69,7 +69,7 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     pub async fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
         self.load().await?;
         let state = self.log.state.ok_or(Error::Superseded)?;
-        self.write(state.pending(&receipt).map_err(Stop::widen)?).await
+        self.write(state.pending(&receipt, self.strategy).map_err(Stop::widen)?).await
     }
 
     /// As the blocking [`confirm`](crate::Control::confirm).
@@ -106,6 +106,9 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
         self.load().await?;
         if self.log.state.is_some() {
             return Err(Error::Misuse("the record log is there already"));
+        }
+        if self.strategy == Strategy::Foreign && slot == Slot::B {
+            return Err(Error::Misuse("with another bootloader images run in slot A"));
         }
         self.write(State::new(slot, security_counter)).await
     }

@@ -4,11 +4,41 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::{BootStatus, Control};
 use crate::device::Device;
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Stop};
-use crate::layout::Slot;
+use crate::layout::{Slot, Strategy};
 use crate::receipt::Verified;
 use crate::records::{Log, Request, State, Stride, Work};
+use crate::updater::{Chunk, CHUNK};
+
+/// Bytes hashed between two pauses.
+const PAUSE: u32 = 4096;
+
+/// SHA-256 of the `size` bytes from `start` on; none if they cannot be read. `pause` is called every 4096 bytes.
+pub(crate) fn image_digest<F: NorFlash, H: Sha256>(
+    flash: &mut F,
+    start: u32,
+    size: u32,
+    mut pause: impl FnMut(),
+) -> Option<Digest> {
+    let mut chunk = Chunk([0; CHUNK]);
+    let mut hash = H::new();
+    let mut done = 0u32;
+    while done < size {
+        if done.is_multiple_of(PAUSE) {
+            pause();
+        }
+        let wanted = size.saturating_sub(done).min(CHUNK as u32) as usize;
+        // Whole chunks, as the flash reads: behind the image lies the rest of its slot.
+        flash.read(start.saturating_add(done), &mut chunk.0).ok().or_else(|| {
+            let units = wanted.next_multiple_of(F::READ_SIZE.max(1)).min(CHUNK);
+            flash.read(start.saturating_add(done), chunk.0.get_mut(..units)?).ok()
+        })?;
+        hash.update(chunk.0.get(..wanted)?);
+        done = done.saturating_add(wanted as u32);
+    }
+    Some(hash.finish())
+}
 
 /// Does what the work asks for. An error of the flash that the log could make up for is passed over.
 pub(crate) fn carry_out<F: NorFlash, H: Sha256>(
@@ -64,12 +94,12 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Superseded`] if another update was started, or this one again, since the receipt was given. Nothing is
-    /// changed then.
+    /// [`Error::Superseded`] if another update was started, or this one again, since the receipt was given.
+    /// [`Error::Misuse`] with [`Strategy::Foreign`]: [`try_next_by`](Self::try_next_by). Nothing is changed then.
     pub fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
         self.load()?;
         let state = self.log.state.ok_or(Error::Superseded)?;
-        self.write(state.pending(&receipt).map_err(Stop::widen)?)
+        self.write(state.pending(&receipt, self.strategy).map_err(Stop::widen)?)
     }
 
     /// Keeps the image on trial, and raises the security counter to its own. Call it once the application has shown that
@@ -78,7 +108,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     /// # Errors
     ///
     /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image stays on trial. [`Error::NotOnTrial`]
-    /// after [`reject`](Self::reject).
+    /// after [`reject`](Self::reject). [`Error::Misuse`] with [`Strategy::Foreign`]: [`confirm_by`](Self::confirm_by).
     pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         let confirmed = self.log.state.map(|state| state.confirmed(self.strategy)).transpose().map_err(Stop::widen)?;
@@ -88,7 +118,8 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
         }
     }
 
-    /// Gives the image on trial up: the next boot goes back to the old one, and this image is refused from then on.
+    /// Gives the image on trial up: the next boot goes back to the old one, and this image is refused from then on. Another
+    /// bootloader goes back anyway, since this image cannot be confirmed any more.
     ///
     /// # Errors
     ///
@@ -104,21 +135,24 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Misuse`] if there are records already.
+    /// [`Error::Misuse`] if there are records already, or for slot B where another bootloader starts the images.
     pub fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
         self.load()?;
         if self.log.state.is_some() {
             return Err(Error::Misuse("the record log is there already"));
         }
+        if self.strategy == Strategy::Foreign && slot == Slot::B {
+            return Err(Error::Misuse("with another bootloader images run in slot A"));
+        }
         self.write(State::new(slot, security_counter))
     }
 
-    fn load(&mut self) -> Result<(), Error<F::Error>> {
+    pub(super) fn load(&mut self) -> Result<(), Error<F::Error>> {
         let mut work = Work::load(&mut self.log);
         carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash)
     }
 
-    fn write(&mut self, state: State) -> Result<(), Error<F::Error>> {
+    pub(super) fn write(&mut self, state: State) -> Result<(), Error<F::Error>> {
         let mut work = Work::state::<H>(&mut self.log, state);
         carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash)
     }

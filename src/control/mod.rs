@@ -7,6 +7,9 @@
 //!                                                                      v
 //!                                                               the old image again
 //! ```
+//!
+//! Where another bootloader starts the images, [`Control::follow`], [`Control::try_next_by`] and [`Control::confirm_by`] take
+//! the place of `try_next` and `confirm`: see [`foreign`](crate::foreign).
 
 use core::marker::PhantomData;
 
@@ -19,7 +22,9 @@ use crate::updater::Blocking;
 #[cfg(feature = "async")]
 mod asynch;
 mod blocking;
-pub(crate) use blocking::carry_out;
+mod foreign;
+pub(crate) use blocking::{carry_out, image_digest};
+pub use foreign::Handover;
 
 /// Why an image runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,20 +128,21 @@ pub struct Handle<'d, F, H, M> {
     flash: F,
     log: Log<'d>,
     strategy: Strategy,
+    attempts: u8,
     mode: PhantomData<(H, M)>,
 }
 
 impl<'d, F, H, M> Handle<'d, F, H, M> {
     fn build(device: &Device<'d>, flash: F, read: usize) -> Self {
         let strategy = device.layout().strategy();
-        Self { flash, log: Log::new(device.layout(), read), strategy, mode: PhantomData }
+        Self { flash, log: Log::new(device.layout(), read), strategy, attempts: device.attempts, mode: PhantomData }
     }
 
     /// Hashes by `G`.
     #[must_use]
     pub fn hash<G>(self) -> Handle<'d, F, G, M> {
-        let Self { flash, log, strategy, .. } = self;
-        Handle { flash, log, strategy, mode: PhantomData }
+        let Self { flash, log, strategy, attempts, .. } = self;
+        Handle { flash, log, strategy, attempts, mode: PhantomData }
     }
 
     /// Gives the flash back.

@@ -44,7 +44,8 @@
 //!
 //! - A cut after word 1 is invalid and before the erase took hold keeps the new image, but the bootloader
 //!   then writes the reverted magic: [`Reverted`](ForeignState::Reverted) is told though the new image runs.
-//!   A `withdraw` that is cut there is told so too. To tell them apart, compare versions.
+//!   A `withdraw` that is cut there is told so too. [`Control::follow`](crate::Control::follow) tells them apart by the image
+//!   that runs.
 //! - In that same window the bootloader programs word 1 again, perhaps in a sector whose erase was cut. Flash
 //!   that refuses that (one programming only, even for zeros over anything) makes `prepare_boot` fail at every
 //!   reset.

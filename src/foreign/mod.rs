@@ -11,16 +11,29 @@
 //!
 //! The order of things, whatever the bootloader:
 //!
-//! 1. [`state`](BootControl::state) says [`Confirmed`](ForeignState::Confirmed) or
-//!    [`Reverted`](ForeignState::Reverted). In the other two the slot is not free: see
-//!    [`may_install`](ForeignState::may_install).
-//! 2. [`withdraw`](BootControl::withdraw), then the install. The slot must not be under request while it is
-//!    erased and written, or a reset in between starts half an image.
-//! 3. [`request_trial`](BootControl::request_trial) once the updater gave its receipt; reset.
-//! 4. The new image finds [`OnTrial`](ForeignState::OnTrial), tests itself, and calls
-//!    [`confirm`](BootControl::confirm). Without that the next reset brings the old image back.
+//! 1. At every start, before anything else, [`Control::follow`](crate::Control::follow): the records learn what the
+//!    bootloader did, and say whether the running image is on trial, confirmed, or back.
+//! 2. On trial, the image tests itself and calls [`Control::confirm_by`](crate::Control::confirm_by), which tells the
+//!    bootloader and raises the security counter. Without that the next reset brings the old image back.
+//! 3. Before an install, [`state`](BootControl::state) must say that it [`may_install`](ForeignState::may_install); then
+//!    [`withdraw`](BootControl::withdraw), and the install. The slot must not be under request while it is erased and
+//!    written, or a reset in between starts half an image.
+//! 4. [`Control::try_next_by`](crate::Control::try_next_by) with the updater's receipt, which asks for a trial; reset.
 //!
-//! A back end owns or borrows its flash, so it can be made where it is needed and dropped:
+//! The layout says [`foreign`](crate::LayoutBuilder::foreign). lockgate's own boot stage has no part in this, and starts
+//! nothing on such a layout. Nor has slot A a trailer that says which version runs: say it by
+//! [`Driver::running`](crate::Driver::running), or an image of a lower version, or the same again, is taken at an equal
+//! security counter.
+//!
+//! `Control` and a back end need the flash at the same time. Share it: by `embassy-embedded-hal`'s `BlockingPartition`, or by a
+//! `NorFlash` of your own over a `RefCell`, with addresses of the whole flash in both hands.
+//!
+//! Images that MCUboot decrypts on their way into the primary slot have another digest there than in the package: then
+//! `follow` cannot prove which image runs, and takes an update that is kept without its trial being told for failed.
+//!
+//! Without records (no `Control`), a back end alone does: [`request_trial`](BootControl::request_trial) for `try_next_by`,
+//! [`confirm`](BootControl::confirm) for `confirm_by`. It owns or borrows its flash, so it can be made where it is needed
+//! and dropped:
 //!
 //! ```
 //! # #[cfg(feature = "sim")] {

@@ -47,7 +47,7 @@ impl<H: Sha256> Machine<'_, H> {
 
     pub(super) fn decision(&mut self, decision: Decision) -> Result<(), Stop> {
         if self.target() == self.running.slot {
-            return Err(Stop::Misuse("with the swap strategy the running image is in slot A"));
+            return Err(Stop::Misuse("with swap or another bootloader the running image is in slot A"));
         }
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
         if !head.is_complete() {

@@ -35,7 +35,7 @@ pub(crate) struct Ticks {
 /// The record log, as it was read and written.
 #[derive(Debug)]
 pub(crate) struct Log<'d> {
-    layout: &'d Layout,
+    pub(crate) layout: &'d Layout,
     pub(crate) grid: Grid,
     /// Bytes that the driver reads at the least, whole units.
     pub(crate) least: u8,
@@ -91,7 +91,7 @@ impl<'d> Log<'d> {
         let state = self.grid.strides(STATE_SIZE, 0) as u16;
         let pair = state.saturating_add(self.grid.strides(CHECKPOINT_SIZE, 0) as u16);
         let record = match self.layout.strategy() {
-            Strategy::Select => pair,
+            Strategy::Select | Strategy::Foreign => pair,
             Strategy::Swap => pair.max(self.exchange_extent(sector)),
         };
         record.saturating_add((self.strides(sector) / 16).max(1))

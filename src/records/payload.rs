@@ -169,7 +169,8 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) slot: Slot,
     pub(crate) step: u16,
-    pub(crate) sectors: u16,
+    /// Image sectors that a swap moves, or bytes of the image that was handed over to another bootloader.
+    pub(crate) extent: u32,
     pub(crate) limit: u8,
     pub(crate) reason: Option<Reason>,
     pub(crate) update: Digest,
@@ -187,7 +188,7 @@ impl State {
             phase: Phase::Confirmed,
             slot,
             step: 0,
-            sectors: 0,
+            extent: 0,
             limit: 0,
             reason: None,
             update: Digest([0; 32]),
@@ -208,7 +209,7 @@ impl State {
         put(&self.next_counter.to_le_bytes());
         put(&[number(PHASES.iter().position(|phase| *phase == self.phase)), u8::from(self.slot == Slot::B)]);
         put(&self.step.to_le_bytes());
-        put(&self.sectors.to_le_bytes());
+        put(&self.extent.to_le_bytes());
         let reason = self.reason.and_then(|reason| REASONS.iter().position(|other| *other == reason));
         put(&[self.limit, reason.map_or(0, |index| (index as u8).saturating_add(1))]);
         put(&self.update.0);
@@ -230,7 +231,7 @@ impl State {
                 _ => return None,
             },
             step: u16::from_le_bytes(fields.take()?),
-            sectors: u16::from_le_bytes(fields.take()?),
+            extent: u32::from_le_bytes(fields.take()?),
             limit: fields.byte()?,
             reason: match fields.byte()? {
                 0 => None,
@@ -240,7 +241,7 @@ impl State {
             image: ImageId(fields.take()?),
             failed: ImageId(fields.take()?),
         };
-        (fields.take()? == [0; 4]).then_some(state)
+        (fields.take()? == [0; 2]).then_some(state)
     }
 }
 
@@ -311,7 +312,7 @@ mod tests {
                 phase,
                 slot: Slot::B,
                 step: 300,
-                sectors: 99,
+                extent: 0x0102_0304,
                 limit: 3,
                 reason,
                 update: Digest([1; 32]),
@@ -325,7 +326,7 @@ mod tests {
     #[test]
     fn values_out_of_their_tables_are_no_state() {
         let good = State::new(Slot::A, 1).encode(2);
-        for (at, value) in [(12, 6), (13, 2), (19, 6), (84, 1), (87, 1)] {
+        for (at, value) in [(12, 6), (13, 2), (21, 6), (86, 1), (87, 1)] {
             let mut bad = good;
             bad[at] = value;
             assert_eq!(State::decode(&bad), None, "byte {at}");

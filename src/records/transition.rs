@@ -6,6 +6,9 @@ use crate::error::{Error, Stop};
 use crate::layout::{Slot, Strategy};
 use crate::receipt::Verified;
 
+const TELL_THE_BOOTLOADER: Stop =
+    Stop::Misuse("with another bootloader: try_next_by and confirm_by, which tell it as well");
+
 impl State {
     /// An update of this manifest and image was accepted.
     pub(crate) fn receiving(self, update: Digest, image: Digest, next_counter: u32) -> Self {
@@ -14,7 +17,7 @@ impl State {
             next_counter,
             phase: Phase::Receiving,
             step: 0,
-            sectors: 0,
+            extent: 0,
             limit: 0,
             update,
             image: image.into(),
@@ -28,11 +31,48 @@ impl State {
     }
 
     /// The receipt is used: the image is to be tried.
-    pub(crate) fn pending(self, receipt: &Verified) -> Result<Self, Stop> {
+    pub(crate) fn pending(self, receipt: &Verified, strategy: Strategy) -> Result<Self, Stop> {
+        if strategy == Strategy::Foreign {
+            return Err(TELL_THE_BOOTLOADER);
+        }
+        self.used(receipt)
+    }
+
+    /// The receipt is used: another bootloader is to try the image.
+    pub(crate) fn handed_over(self, receipt: &Verified) -> Result<Self, Stop> {
+        Ok(Self { extent: receipt.image_size(), ..self.used(receipt)? })
+    }
+
+    fn used(self, receipt: &Verified) -> Result<Self, Stop> {
         let same = self.start == receipt.start() && self.update == receipt.manifest_digest();
         match self.phase {
             Phase::Receiving if same => Ok(Self { phase: Phase::Pending, ..self }),
             _ => Err(Error::Superseded),
+        }
+    }
+
+    /// The other bootloader was asked to try the image, once more.
+    pub(crate) fn asked(self) -> Self {
+        Self { step: self.step.saturating_add(1), ..self }
+    }
+
+    /// The other bootloader made nothing of it: the image waits for a receipt again. No checkpoint counts, since the slot
+    /// may have been exchanged and back.
+    pub(crate) fn handed_back(self) -> Self {
+        Self { phase: Phase::Receiving, ..self.void() }
+    }
+
+    /// The other bootloader keeps the image. `whole`: and will go on doing so, as far as it can tell.
+    pub(crate) fn kept(self, whole: bool) -> Self {
+        let counter = if whole { self.next_counter } else { 0 };
+        Self {
+            security_counter: self.security_counter.max(counter),
+            phase: Phase::Confirmed,
+            slot: Slot::A,
+            step: 0,
+            limit: 0,
+            reason: None,
+            ..self
         }
     }
 
@@ -64,7 +104,10 @@ impl State {
 
     /// The image on trial stays; none if no image is on trial.
     pub(crate) fn confirmed(self, strategy: Strategy) -> Result<Option<Self>, Stop> {
-        if self.phase == Phase::Trial && self.reason == Some(Reason::Rejected) {
+        if strategy == Strategy::Foreign {
+            return Err(TELL_THE_BOOTLOADER);
+        }
+        if self.is_rejected() {
             return Err(Error::NotOnTrial);
         }
         Ok((self.phase == Phase::Trial).then_some(Self {
@@ -78,10 +121,16 @@ impl State {
         }))
     }
 
+    /// The application gave the image on trial up.
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.phase == Phase::Trial && self.reason == Some(Reason::Rejected)
+    }
+
     /// The slot of the image that runs.
     pub(crate) fn running(&self, strategy: Strategy) -> Slot {
         match (self.phase, strategy) {
             (Phase::Trial, Strategy::Select) => self.slot.other(),
+            (_, Strategy::Foreign) => Slot::A,
             _ => self.slot,
         }
     }

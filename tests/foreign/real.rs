@@ -189,6 +189,7 @@ pub fn state<R: Real, const W: usize>(flash: &mut Flash<W>) -> ForeignState {
 }
 
 /// Runs a test with each published crate and each word size.
+#[allow(unused_macros)]
 macro_rules! each {
     ($test:ident) => {
         $test::<V07, 4>(&WORDS_OF_4);
@@ -197,4 +198,5 @@ macro_rules! each {
         $test::<V06Zero, 8>(&WORDS_OF_8);
     };
 }
+#[allow(unused_imports)]
 pub(crate) use each;

@@ -18,12 +18,12 @@ def header_fields(payload):
 
 
 def state_fields(payload):
-    (start, counter, next_counter, phase, slot, step, sectors, limit, reason, update, image, failed,
-     reserved) = struct.unpack("<2xHIIBBHHBB32s16s16sI", payload)
+    (start, counter, next_counter, phase, slot, step, extent, limit, reason, update, image, failed,
+     reserved) = struct.unpack("<2xHIIBBHIBB32s16s16sH", payload)
     if phase > 5 or slot > 1 or reason > 5 or reserved:
         return None
     return {"start": start, "security_counter": counter, "next_counter": next_counter, "phase": PHASES[phase],
-            "slot": "AB"[slot], "step": step, "sectors": sectors, "limit": limit, "reason": reason,
+            "slot": "AB"[slot], "step": step, "extent": extent, "limit": limit, "reason": reason,
             "update": update.hex(), "image": image.hex(), "failed": failed.hex()}
 
 

@@ -15,7 +15,7 @@ SIZE = 4096
 
 
 def state(strides, start=1, phase=0, slot=0, step=0, reason=0, reserved=0):
-    return struct.pack("<BBHIIBBHHBB32s16s16sI", 2, strides, start, 7, 8, phase, slot, step, 0, 0, reason,
+    return struct.pack("<BBHIIBBHIBB32s16s16sH", 2, strides, start, 7, 8, phase, slot, step, 0, 0, reason,
                        bytes(range(32)), b"i" * 16, b"f" * 16, reserved)
 
 

@@ -109,7 +109,7 @@ impl Board {
         let [a, b] = [Slot::A, Slot::B].map(|slot| self.base.wrapping_add(self.layout.slot_range(slot).start));
         self.runs_at.unwrap_or(match self.layout.strategy() {
             Strategy::Select => [a, b],
-            Strategy::Swap => [a, a],
+            Strategy::Swap | Strategy::Foreign => [a, a],
         })
     }
 
@@ -145,6 +145,7 @@ impl Board {
         match self.layout.strategy() {
             Strategy::Select => "select: the boot stage starts the newer slot",
             Strategy::Swap => "swap: the boot stage exchanges the slots",
+            Strategy::Foreign => "foreign: another bootloader exchanges the slots",
         }
     }
 }

@@ -87,7 +87,7 @@ impl Board {
         }
         text.push_str("  /* RAM is the chip's: add it here. */\n}\n\n");
         let runs = match self.layout.strategy() {
-            Strategy::Swap => "/* Images run in slot A. */",
+            Strategy::Swap | Strategy::Foreign => "/* Images run in slot A. */",
             Strategy::Select => "/* Images run in either slot: link once for each, or map the slot to one address. */",
         };
         _ = writeln!(text, "{runs}\nREGION_ALIAS(\"FLASH\", SLOT_A);");

@@ -193,6 +193,7 @@ fn flash_line(audit: Audit) -> String {
 fn next(strategy: Strategy, slot: Slot) -> &'static str {
     match (strategy, slot) {
         (Strategy::Swap, _) => "the boot stage exchanges the slots and starts the new image on trial",
+        (Strategy::Foreign, _) => "the bootloader is to be asked to try the new image",
         (Strategy::Select, Slot::A) => "the boot stage starts slot A on trial",
         (Strategy::Select, Slot::B) => "the boot stage starts slot B on trial",
     }
