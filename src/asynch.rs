@@ -20,7 +20,7 @@ use crate::machine::{Ack, Machine, Step};
 use crate::receipt::Verified;
 use crate::status::Progress;
 use crate::trust::Verify;
-use crate::updater::{because, unit, AcceptAll, Chunk, Driver, CHUNK, FLASH_TOO_SMALL};
+use crate::updater::{because, fits, unit, AcceptAll, Chunk, Driver, CHUNK, FLASH_TOO_SMALL, WRITE_SIZE_TOO_LARGE};
 
 /// The mode of updaters over async traits.
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +184,7 @@ where
         let mut cause = None;
         loop {
             let end = self.machine.end() as usize;
+            let fits = fits(F::WRITE_SIZE, self.machine.layout());
             let step = match self.machine.step() {
                 Ok(step) => step,
                 Err(stop) => return Err(because(stop, cause)),
@@ -195,6 +196,7 @@ where
                     Ok(Ack::Signature(job.check(&mut self.verifier)))
                 }
                 Step::Offer(_) if end > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
+                Step::Offer(_) if !fits => return Err(WRITE_SIZE_TOO_LARGE.widen()),
                 Step::Offer(offer) => Ok(Ack::Decision((self.policy)(&offer))),
                 Step::Erase { from, to } => self.flash.erase(from, to).await.map(|()| Ack::Done),
                 Step::Write { at, bytes } => self.flash.write(at, bytes).await.map(|()| Ack::Done),

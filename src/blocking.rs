@@ -12,7 +12,7 @@ use crate::machine::{Ack, Machine, Step};
 use crate::receipt::Verified;
 use crate::status::Progress;
 use crate::trust::Verify;
-use crate::updater::{because, unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL};
+use crate::updater::{because, fits, unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL, WRITE_SIZE_TOO_LARGE};
 
 #[cfg(feature = "p256")]
 impl<'a, F: NorFlash> Updater<'a, F> {
@@ -165,6 +165,7 @@ where
         let mut cause = None;
         loop {
             let end = self.machine.end() as usize;
+            let fits = fits(F::WRITE_SIZE, self.machine.layout());
             let step = match self.machine.step() {
                 Ok(step) => step,
                 Err(stop) => return Err(because(stop, cause)),
@@ -173,6 +174,7 @@ where
                 Step::Receive | Step::Stored | Step::Complete => return Ok(()),
                 Step::Verify(job) => Ok(Ack::Signature(job.check(&mut self.verifier))),
                 Step::Offer(_) if end > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
+                Step::Offer(_) if !fits => return Err(WRITE_SIZE_TOO_LARGE.widen()),
                 Step::Offer(offer) => Ok(Ack::Decision((self.policy)(&offer))),
                 Step::Erase { from, to } => self.flash.erase(from, to).map(|()| Ack::Done),
                 Step::Write { at, bytes } => self.flash.write(at, bytes).map(|()| Ack::Done),

@@ -11,6 +11,7 @@ use crate::device::{Decision, Offer, Running};
 use crate::digest::{Sha2, Sha256};
 use crate::error::{Error, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
+use crate::layout::Layout;
 use crate::machine::{Ack, Machine};
 use crate::status::{Progress, Status};
 
@@ -178,6 +179,13 @@ pub(crate) fn because<E>(stop: Stop, cause: Option<E>) -> Error<E> {
     }
 }
 
+/// Whether a driver that writes `write` bytes at once can write the records of this layout.
+pub(crate) fn fits(write: usize, layout: &Layout) -> bool {
+    write as u32 <= layout.geometry().write_unit().max(4)
+}
+
+pub(crate) const WRITE_SIZE_TOO_LARGE: Stop =
+    Stop::Misuse("the flash driver's WRITE_SIZE is larger than the write unit of the layout's geometry");
 pub(crate) const FLASH_TOO_SMALL: Stop = Stop::Misuse("the flash is smaller than the layout's geometry");
 
 impl<F: ErrorType, V, P, H, M> embedded_io::ErrorType for Driver<'_, F, V, P, H, M> {

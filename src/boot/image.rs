@@ -7,6 +7,7 @@ use super::{Boot, CounterStore, Platform};
 use crate::control::image_digest;
 use crate::device::Device;
 use crate::digest::{digest, Digest, Sha256};
+use crate::geometry::MAX_WRITE_UNIT;
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
 use crate::trust::{SignatureJob, Verify};
@@ -72,11 +73,11 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     pub(super) fn trailer(&mut self, slot: Slot, floor: u32) -> Option<Trailer> {
         let mut room = TrailerRoom([0; TRAILER_SIZE as usize]);
         let end = self.device.layout().slot_range(slot).end;
-        // Chunk by chunk: what lies behind the trailer's own bytes may be unreadable.
+        // What lies behind the trailer's own bytes may be unreadable.
         let mut at = end.saturating_sub(TRAILER_SIZE);
         for chunk in room.0.chunks_mut(CHUNK) {
             if self.flash.read(at, chunk).is_err() {
-                chunk.fill(0);
+                self.read_piecewise(at, chunk);
             }
             at = at.saturating_add(CHUNK as u32);
         }
@@ -91,8 +92,19 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let fits =
             self.device.runs(&manifest, runs_in) && manifest.image_size <= self.device.layout().slot_capacity(slot);
         let current = fits && manifest.security_counter >= floor;
+        self.platform.feed_watchdog();
         let vouched = current && self.judge.vouches::<H>(self.device, signed, section);
         vouched.then(|| Trailer { digest: digest::<H>(&[signed]), manifest })
+    }
+
+    /// What can be read of `room`, in the largest units there are; zeros for the rest.
+    fn read_piecewise(&mut self, mut at: u32, room: &mut [u8]) {
+        for piece in room.chunks_mut(MAX_WRITE_UNIT as usize) {
+            if self.flash.read(at, piece).is_err() {
+                piece.fill(0);
+            }
+            at = at.saturating_add(MAX_WRITE_UNIT);
+        }
     }
 
     /// The image in `slot`, if all of it verifies.

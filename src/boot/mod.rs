@@ -50,6 +50,7 @@ use crate::device::Device;
 use crate::digest::Sha2;
 use crate::layout::Slot;
 use crate::records::Log;
+use crate::updater::unit;
 
 pub use image::{HashOnly, Judge, Signatures};
 
@@ -59,7 +60,8 @@ pub trait Platform {
     /// a bootloader should leave it running.
     fn arm_watchdog(&mut self);
 
-    /// Called at least once in every sector that is copied and every 4096 bytes that are hashed.
+    /// Called after every erase and every 4096 bytes that are copied or hashed, and before signatures are checked. (A wrapper
+    /// around the [`Verify`](crate::Verify) can feed it between two signatures.)
     fn feed_watchdog(&mut self) {}
 
     /// Starts the image.
@@ -74,7 +76,8 @@ pub trait CounterStore {
     /// What it stands at; 0 if it cannot be read.
     fn read(&mut self) -> u32;
 
-    /// Raises it. Called at every boot of a confirmed image with the value it should have; does nothing if it has.
+    /// Raises it. Called at every boot of a confirmed image that verified, with the lesser of the records' counter and the
+    /// image's own; does nothing if it stands there.
     fn raise(&mut self, counter: u32);
 }
 
@@ -164,6 +167,7 @@ impl<'d, F: NorFlash, P: Platform, V: crate::Verify> Boot<'d, F, P, Signatures<V
 
 impl<'d, F: NorFlash, P, J> Boot<'d, F, P, J> {
     fn build(device: &'d Device<'d>, flash: F, platform: P, judge: J) -> Self {
+        let _ = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
         Self {
             device,
             flash,
@@ -171,7 +175,7 @@ impl<'d, F: NorFlash, P, J> Boot<'d, F, P, J> {
             judge,
             counter: InRecords,
             check: Check::EveryBoot,
-            log: Log::new(device.layout(), F::READ_SIZE),
+            log: Log::new(device.layout(), F::READ_SIZE, F::WRITE_SIZE),
             hash: PhantomData,
         }
     }
@@ -222,6 +226,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: crate::Sha256> Boot
 
     /// Tells the records; whether they hold it durably now.
     fn record(&mut self, state: crate::records::State) -> bool {
+        self.platform.feed_watchdog();
         if !self.log.loaded {
             // The last one failed: where there is room is to be found out again.
             self.load();

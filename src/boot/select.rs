@@ -41,9 +41,9 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         for _ in 0..MOST_STATES {
             let next = match state.phase {
                 Phase::Confirmed | Phase::Receiving => self.confirmed(state)?,
-                Phase::Pending => self.pending(state),
+                Phase::Pending => self.pending(state)?,
                 Phase::Swapping | Phase::Reverting => Next::Again(self.exchange(state)?),
-                Phase::Trial => self.trial(state),
+                Phase::Trial => self.trial(state)?,
             };
             match next {
                 Next::Start(launch) => return Ok(launch),
@@ -94,14 +94,36 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         if !self.log.durable {
             self.record(state);
         }
-        self.counter.raise(state.security_counter);
+        self.start(state)
+    }
+
+    /// Starts the confirmed image, if it verifies; else what there is instead.
+    fn start(&mut self, state: State) -> Result<Next, NoImage> {
         let floor = self.floor(&state);
-        if self.check == Check::Trial || self.verified(state.slot, floor).is_some() {
+        // One that has just come back was copied, perhaps over a unit that could not be read.
+        let unseen = self.check == Check::Trial && state.reason.is_none();
+        let image = if unseen {
+            self.trailer(state.slot, floor)
+        } else {
+            // Twice: what read badly once may read well now, and what follows is for good.
+            self.verified(state.slot, floor).or_else(|| self.verified(state.slot, floor))
+        };
+        if let Some(image) = &image {
+            // Records prove nothing: what is burnt is what the image in the slot says, too.
+            self.counter.raise(state.security_counter.min(image.manifest.security_counter));
+        }
+        if unseen || image.is_some() {
             return Ok(Next::Start(self.launch(state.slot, &state)));
         }
         let other = state.slot.other();
-        if self.strategy() == Strategy::Swap || self.verified(other, floor).is_none() {
+        let Some(Trailer { manifest, digest }) =
+            self.verified(other, floor).filter(|other| state.failed != other.manifest.image_digest.into())
+        else {
             return Err(NoImage::Invalid);
+        };
+        if self.strategy() == Strategy::Swap {
+            let update = state.receiving(digest, manifest.image_digest, manifest.security_counter);
+            return Ok(Next::Again(State { phase: Phase::Pending, ..update }));
         }
         message!(warn, "the confirmed image does not verify: slot {} is started", other);
         let fallback =
@@ -110,11 +132,11 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         Ok(Next::Start(self.launch(other, &fallback)))
     }
 
-    fn pending(&mut self, state: State) -> Next {
+    fn pending(&mut self, state: State) -> Result<Next, NoImage> {
         let target = self.device.layout().target(state.slot);
         let floor = self.floor(&state);
         let Some(image) = self.verified(target, floor).filter(|image| image.digest == state.update) else {
-            return self.fail(state, Reason::Invalid);
+            return Ok(self.fail(state, Reason::Invalid));
         };
         if self.strategy() == Strategy::Select {
             return self.attempt(state);
@@ -122,36 +144,37 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let extent = self.sectors(&image.manifest).into();
         let swapping = State { phase: Phase::Swapping, step: 0, extent, reason: None, ..state };
         if self.record(swapping) {
-            Next::Again(swapping)
+            Ok(Next::Again(swapping))
         } else {
             // Nothing is exchanged yet: the confirmed image still runs.
-            Next::Start(self.launch(state.slot, &state))
+            self.start(state)
         }
     }
 
-    fn trial(&mut self, state: State) -> Next {
+    fn trial(&mut self, state: State) -> Result<Next, NoImage> {
         if state.step >= u16::from(state.limit) {
-            return self.fail(state, state.reason.unwrap_or(Reason::NotConfirmed));
+            return Ok(self.fail(state, state.reason.unwrap_or(Reason::NotConfirmed)));
         }
         let running = state.running(self.strategy());
         // Judged when it was accepted and when it was first tried: a swap in progress is not judged again, but by its hash.
         let image = self.verified(running, 0);
         if image.is_none_or(|image| image.digest != state.update) {
-            return self.fail(state, Reason::Invalid);
+            return Ok(self.fail(state, Reason::Invalid));
         }
         self.attempt(state)
     }
 
     /// Counts the attempt, then starts the image.
-    fn attempt(&mut self, state: State) -> Next {
+    fn attempt(&mut self, state: State) -> Result<Next, NoImage> {
         let trial = state.attempt(self.device.attempts);
         let counted = self.record(trial);
         if !counted && self.strategy() == Strategy::Select {
             // An attempt that cannot be counted is none.
-            return Next::Start(self.launch(state.slot, &State { phase: Phase::Confirmed, ..state }));
+            return self.start(state);
         }
+        // After an exchange there is no other image: better one that is not counted, under the watchdog, than none.
         self.platform.arm_watchdog();
-        Next::Start(self.launch(trial.running(self.strategy()), &trial))
+        Ok(Next::Start(self.launch(trial.running(self.strategy()), &trial)))
     }
 
     fn fail(&mut self, state: State, reason: Reason) -> Next {

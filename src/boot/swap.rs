@@ -3,7 +3,7 @@
 use embedded_storage::nor_flash::NorFlash;
 
 use super::{Boot, CounterStore, Judge, NoImage, Platform};
-use crate::control::carry_out;
+use crate::control::{carry_out, PAUSE};
 use crate::digest::Sha256;
 use crate::layout::Slot;
 use crate::manifest::Manifest;
@@ -117,11 +117,13 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     /// Erases a sector, copies another to it and reads it back.
     #[inline(never)]
     fn copy(&mut self, size: u32, Move { from, to }: Move) -> Option<()> {
-        self.platform.feed_watchdog();
         self.flash.erase(to, to.checked_add(size)?).ok()?;
         let mut chunk = Chunk([0; CHUNK]);
         let mut done = 0u32;
         while done < size {
+            if done.is_multiple_of(PAUSE) {
+                self.platform.feed_watchdog();
+            }
             let len = size.saturating_sub(done).min(CHUNK as u32);
             let bytes = chunk.0.get_mut(..len as usize)?;
             self.copy_chunk(from.saturating_add(done), to.saturating_add(done), bytes)?;
@@ -139,7 +141,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let unit = self.device.layout().geometry().write_unit().max(F::READ_SIZE as u32);
         let (mut from, mut to) = (from, to);
         for piece in bytes.chunks_mut(unit as usize) {
-            if self.flash.read(from, piece).is_ok() {
+            // What reads badly once may read well the next time; its source is erased afterwards.
+            if (0..TRIES).any(|_| self.flash.read(from, piece).is_ok()) {
                 self.program(to, piece)?;
             }
             (from, to) = (from.saturating_add(unit), to.saturating_add(unit));

@@ -8,9 +8,10 @@ use crate::asynch::Async;
 use crate::device::Device;
 use crate::digest::{Sha2, Sha256};
 use crate::error::{Error, Stop};
-use crate::layout::{Slot, Strategy};
+use crate::layout::Slot;
 use crate::receipt::Verified;
 use crate::records::{Log, Request, State, Stride, Work};
+use crate::updater::unit;
 
 /// Does what the work asks for. An error of the flash that the log could make up for is passed over.
 async fn carry_out<F: NorFlash, H: Sha256>(
@@ -44,9 +45,11 @@ async fn carry_out<F: NorFlash, H: Sha256>(
 }
 
 impl<'d, F: NorFlash> Handle<'d, F, Sha2, Async> {
-    /// The records of `device` in `flash`. Reads nothing yet.
+    /// The records of `device` in `flash`. Reads nothing yet. A driver whose `WRITE_SIZE` is larger than the geometry's write
+    /// unit cannot write them: its calls end with [`Error::Records`].
     pub fn new(device: &Device<'d>, flash: F) -> Self {
-        Self::build(device, flash, F::READ_SIZE)
+        let _ = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
+        Self::build(device, flash, F::READ_SIZE, F::WRITE_SIZE)
     }
 }
 
@@ -68,8 +71,7 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     /// The same.
     pub async fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
         self.load().await?;
-        let state = self.log.state.ok_or(Error::Superseded)?;
-        self.write(state.pending(&receipt, self.strategy).map_err(Stop::widen)?).await
+        self.write(self.request(&receipt).map_err(Stop::widen)?).await
     }
 
     /// As the blocking [`confirm`](crate::Control::confirm).
@@ -79,8 +81,7 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     /// The same.
     pub async fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load().await?;
-        let confirmed = self.log.state.map(|state| state.confirmed(self.strategy)).transpose().map_err(Stop::widen)?;
-        match confirmed.flatten() {
+        match self.confirmation().map_err(Stop::widen)? {
             Some(state) => self.write(state).await,
             None => Ok(()),
         }
@@ -93,8 +94,7 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     /// The same.
     pub async fn reject(&mut self) -> Result<(), Error<F::Error>> {
         self.load().await?;
-        let state = self.log.state.ok_or(Error::NotOnTrial)?;
-        self.write(state.rejected().map_err(Stop::widen)?).await
+        self.write(self.rejection().map_err(Stop::widen)?).await
     }
 
     /// As the blocking [`initialize`](crate::Control::initialize).
@@ -104,13 +104,7 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     /// The same.
     pub async fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
         self.load().await?;
-        if self.log.state.is_some() {
-            return Err(Error::Misuse("the record log is there already"));
-        }
-        if self.strategy == Strategy::Foreign && slot == Slot::B {
-            return Err(Error::Misuse("with another bootloader images run in slot A"));
-        }
-        self.write(State::new(slot, security_counter)).await
+        self.write(self.first(slot, security_counter).map_err(Stop::widen)?).await
     }
 
     async fn load(&mut self) -> Result<(), Error<F::Error>> {

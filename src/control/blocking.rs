@@ -6,13 +6,13 @@ use super::{BootStatus, Control};
 use crate::device::Device;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Stop};
-use crate::layout::{Slot, Strategy};
+use crate::layout::Slot;
 use crate::receipt::Verified;
 use crate::records::{Log, Request, State, Stride, Work};
-use crate::updater::{Chunk, CHUNK};
+use crate::updater::{unit, Chunk, CHUNK};
 
-/// Bytes hashed between two pauses.
-const PAUSE: u32 = 4096;
+/// Bytes hashed or copied between two pauses.
+pub(crate) const PAUSE: u32 = 4096;
 
 /// SHA-256 of the `size` bytes from `start` on; none if they cannot be read. `pause` is called every 4096 bytes.
 pub(crate) fn image_digest<F: NorFlash, H: Sha256>(
@@ -72,9 +72,11 @@ pub(crate) fn carry_out<F: NorFlash, H: Sha256>(
 }
 
 impl<'d, F: NorFlash> Control<'d, F> {
-    /// The records of `device` in `flash`. Reads nothing yet.
+    /// The records of `device` in `flash`. Reads nothing yet. A driver whose `WRITE_SIZE` is larger than the geometry's write
+    /// unit cannot write them: its calls end with [`Error::Records`].
     pub fn new(device: &Device<'d>, flash: F) -> Self {
-        Self::build(device, flash, F::READ_SIZE)
+        let _ = const { unit(F::WRITE_SIZE, F::READ_SIZE) };
+        Self::build(device, flash, F::READ_SIZE, F::WRITE_SIZE)
     }
 }
 
@@ -98,8 +100,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     /// [`Error::Misuse`] with [`Strategy::Foreign`]: [`try_next_by`](Self::try_next_by). Nothing is changed then.
     pub fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
         self.load()?;
-        let state = self.log.state.ok_or(Error::Superseded)?;
-        self.write(state.pending(&receipt, self.strategy).map_err(Stop::widen)?)
+        self.write(self.request(&receipt).map_err(Stop::widen)?)
     }
 
     /// Keeps the image on trial, and raises the security counter to its own. Call it once the application has shown that
@@ -107,12 +108,12 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image stays on trial. [`Error::NotOnTrial`]
+    /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image is on trial or confirmed, and
+    /// the next call tells. [`Error::NotOnTrial`]
     /// after [`reject`](Self::reject). [`Error::Misuse`] with [`Strategy::Foreign`]: [`confirm_by`](Self::confirm_by).
     pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
-        let confirmed = self.log.state.map(|state| state.confirmed(self.strategy)).transpose().map_err(Stop::widen)?;
-        match confirmed.flatten() {
+        match self.confirmation().map_err(Stop::widen)? {
             Some(state) => self.write(state),
             None => Ok(()),
         }
@@ -126,8 +127,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     /// [`Error::NotOnTrial`].
     pub fn reject(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
-        let state = self.log.state.ok_or(Error::NotOnTrial)?;
-        self.write(state.rejected().map_err(Stop::widen)?)
+        self.write(self.rejection().map_err(Stop::widen)?)
     }
 
     /// Writes the first record, as a factory does: the confirmed image is in `slot`. Without it the first boot finds that
@@ -135,16 +135,11 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Misuse`] if there are records already, or for slot B where another bootloader starts the images.
+    /// [`Error::Misuse`] if there are records already, or for slot B where images run in slot A
+    /// (swap, or another bootloader).
     pub fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
         self.load()?;
-        if self.log.state.is_some() {
-            return Err(Error::Misuse("the record log is there already"));
-        }
-        if self.strategy == Strategy::Foreign && slot == Slot::B {
-            return Err(Error::Misuse("with another bootloader images run in slot A"));
-        }
-        self.write(State::new(slot, security_counter))
+        self.write(self.first(slot, security_counter).map_err(Stop::widen)?)
     }
 
     pub(super) fn load(&mut self) -> Result<(), Error<F::Error>> {

@@ -15,7 +15,9 @@ use core::marker::PhantomData;
 
 use crate::device::Device;
 use crate::digest::{Digest, Sha2};
+use crate::error::{Error, Stop};
 use crate::layout::{Slot, Strategy};
+use crate::receipt::Verified;
 use crate::records::{Log, Phase, Reason, State};
 use crate::updater::Blocking;
 
@@ -23,7 +25,7 @@ use crate::updater::Blocking;
 mod asynch;
 mod blocking;
 mod foreign;
-pub(crate) use blocking::{carry_out, image_digest};
+pub(crate) use blocking::{carry_out, image_digest, PAUSE};
 pub use foreign::Handover;
 
 /// Why an image runs.
@@ -133,9 +135,44 @@ pub struct Handle<'d, F, H, M> {
 }
 
 impl<'d, F, H, M> Handle<'d, F, H, M> {
-    fn build(device: &Device<'d>, flash: F, read: usize) -> Self {
+    fn build(device: &Device<'d>, flash: F, read: usize, write: usize) -> Self {
         let strategy = device.layout().strategy();
-        Self { flash, log: Log::new(device.layout(), read), strategy, attempts: device.attempts, mode: PhantomData }
+        Self {
+            flash,
+            log: Log::new(device.layout(), read, write),
+            strategy,
+            attempts: device.attempts,
+            mode: PhantomData,
+        }
+    }
+
+    /// The state that `receipt` leads to.
+    fn request(&self, receipt: &Verified) -> Result<State, Stop> {
+        self.log.state.ok_or(Error::Superseded)?.pending(receipt, self.strategy)
+    }
+
+    /// The state in which the running image stays; none if that is so, durably.
+    fn confirmation(&self) -> Result<Option<State>, Stop> {
+        let Some(state) = self.log.state else { return Ok(None) };
+        let confirmed = state.confirmed(self.strategy)?;
+        // A confirmation that was cut, or whose future was dropped, may be read now and not later.
+        let doubtful = state.phase == Phase::Confirmed && !self.log.durable;
+        Ok(confirmed.or(doubtful.then_some(state)))
+    }
+
+    fn rejection(&self) -> Result<State, Stop> {
+        self.log.state.ok_or(Error::NotOnTrial)?.rejected()
+    }
+
+    /// The first state.
+    fn first(&self, slot: Slot, security_counter: u32) -> Result<State, Stop> {
+        if self.log.state.is_some() {
+            return Err(Error::Misuse("the record log is there already"));
+        }
+        if self.strategy != Strategy::Select && slot == Slot::B {
+            return Err(Error::Misuse("with this layout images run in slot A"));
+        }
+        Ok(State::new(slot, security_counter))
     }
 
     /// Hashes by `G`.

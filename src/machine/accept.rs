@@ -83,7 +83,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.payload = self.position;
         let Checkpoint { offset, payload, hash } = self.start(digest, &manifest);
         self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
-        self.interrupted = offset > 0;
+        (self.interrupted, self.staged) = (offset > 0, false);
         message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
         self.writer.resume(self.device.layout, offset);
@@ -130,7 +130,7 @@ impl<H: Sha256> Machine<'_, H> {
         let mut chain = Chain::new(&manifest);
         chain.complete();
         (self.plan, self.chain) = (Some(plan), Some(chain));
-        self.interrupted = true;
+        (self.interrupted, self.staged) = (true, true);
         self.phase = Phase::Stored;
         Ok(())
     }

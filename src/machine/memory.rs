@@ -9,6 +9,7 @@ use super::{Machine, Phase, Rest, Step};
 use crate::device::Running;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
+use crate::geometry::MAX_WRITE_UNIT;
 use crate::manifest::Manifest;
 use crate::records::{Checkpoint, Log, Phase as Update, Request, State, Work};
 use crate::wire::{ObjectType, Prelude, MAX_MANIFEST, PRELUDE_SIZE, TRAILER_SIZE};
@@ -60,10 +61,10 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The phase in which a package can begin.
     pub(super) fn beginning(&mut self) -> Phase<H> {
-        if self.log.loaded {
-            Phase::Head(Head::new())
-        } else {
-            Phase::Load(Work::load(&mut self.log))
+        match (self.log.loaded, self.unnamed) {
+            (true, false) => Phase::Head(Head::new()),
+            (true, true) => Phase::Identify(0),
+            (false, _) => Phase::Load(Work::load(&mut self.log)),
         }
     }
 
@@ -185,14 +186,19 @@ impl<H: Sha256> Machine<'_, H> {
         let counter = state.security_counter.max(self.running.security_counter);
         self.running = Running { slot, security_counter: counter, ..self.running };
         self.writer = Writer::new(self.device.layout, self.target(), self.writer.unit());
-        self.phase = Phase::Identify(0);
+        (self.phase, self.unnamed) = (Phase::Identify(0), true);
     }
 
-    /// What is read of the running image's trailer, and where.
+    /// Bytes of the running image's trailer that may name it.
+    fn name_size(&self) -> u32 {
+        NAME_SIZE.min(self.buffer.capacity() as u32)
+    }
+
+    /// What is read of it next, and where: a unit, since what lies behind it may be unreadable.
     pub(super) fn name_at(&self, done: u32) -> (u32, u32) {
-        let wanted = NAME_SIZE.min(self.buffer.capacity() as u32);
         let end = self.device.layout.slot_range(self.running.slot).end;
-        (end.saturating_sub(TRAILER_SIZE).saturating_add(done), wanted.saturating_sub(done))
+        let left = self.name_size().saturating_sub(done);
+        (end.saturating_sub(TRAILER_SIZE).saturating_add(done), left.min(MAX_WRITE_UNIT))
     }
 
     /// Bytes of the trailer, or none because of a read error.
@@ -205,13 +211,14 @@ impl<H: Sha256> Machine<'_, H> {
                 }
                 done.saturating_add(bytes.len() as u32)
             }
-            _ => 0,
+            // What was read before holds.
+            _ => done,
         };
-        if all > 0 && (bytes.map_or(0, <[u8]>::len) as u32) < left {
+        if all > done && all < self.name_size() {
             self.phase = Phase::Identify(all);
             return;
         }
-        self.phase = Phase::Head(Head::new());
+        (self.phase, self.unnamed) = (Phase::Head(Head::new()), false);
         if let Some(manifest) = self.named(all as usize) {
             self.running.version = manifest.version;
             self.running.image = Some(manifest.image_digest.into());
@@ -234,7 +241,9 @@ impl<H: Sha256> Machine<'_, H> {
     pub(super) fn start(&mut self, update: Digest, manifest: &Manifest) -> Checkpoint {
         let state = self.state();
         let same = state.phase == Update::Receiving && state.update == update;
-        let held = self.log.held().filter(|held| same && self.is_checkpoint(held, manifest));
+        // A device that does not resume believes no checkpoint but this power cycle's.
+        let believed = same && (self.log.fresh || self.device.checkpoint_interval < u32::MAX);
+        let held = self.log.held().filter(|held| believed && self.is_checkpoint(held, manifest));
         let checkpoint = held.unwrap_or(Checkpoint::START);
         self.recorded = checkpoint.offset;
         if held.is_some() && self.log.fresh {

@@ -102,6 +102,10 @@ pub struct Machine<'a, H = Sha2> {
     consumed: u32,
     /// Offset of the last checkpoint in the log.
     recorded: u32,
+    /// The slot is not being filled: a receipt is made again for what it holds.
+    staged: bool,
+    /// The running image's trailer is still to be read.
+    unnamed: bool,
     /// The slot was filled in more than one go.
     interrupted: bool,
     /// A write to the log was given and is not acknowledged.
@@ -117,7 +121,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     pub fn new(device: &'a Device<'a>, buffer: impl Into<Buffer<'a>>, unit: u32) -> Self {
         let running = Running::factory();
         let slot = device.layout.target(running.slot);
-        let mut log = Log::new(device.layout, unit as usize);
+        let mut log = Log::new(device.layout, unit as usize, 1);
         let unit = unit.max(device.layout.geometry().write_unit()).clamp(1, MAX_WRITE_UNIT).next_power_of_two();
         Self {
             device,
@@ -135,6 +139,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
             filled: 0,
             consumed: 0,
             recorded: 0,
+            staged: false,
+            unnamed: true,
             interrupted: false,
             writing: false,
             shared: false,
@@ -349,11 +355,13 @@ impl<'a, H: Sha256> Machine<'a, H> {
             _ => None,
         };
         if let (Some(succeeded), true) = (done, self.work().is_some()) {
+            let mut fits = true;
             self.record(|work, log| match work.request(log) {
+                Request::Read { .. } if succeeded => fits = false,
                 Request::Read { .. } => work.read::<H>(log, None),
                 _ => work.done::<H>(log, succeeded),
             });
-            return Ok(());
+            return if fits { Ok(()) } else { Err(NO_SUCH_STEP) };
         }
         match ack {
             Ack::Signature(outcome) => self.signature(&outcome),

@@ -11,6 +11,7 @@ use crate::digest::Sha256;
 use crate::error::{Error, Stop};
 use crate::message::message;
 use crate::receipt::Verified;
+use crate::records::Request;
 
 impl<H: Sha256> Machine<'_, H> {
     /// Says that somebody else had the flash: the slot will be hashed at the end, whatever the device's [`FinalHash`], and
@@ -22,8 +23,14 @@ impl<H: Sha256> Machine<'_, H> {
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let got = bytes.len() as u32;
         if self.work().is_some() {
-            self.record(|work, log| work.read::<H>(log, Some(bytes)));
-            return Ok(());
+            let mut fits = false;
+            self.record(|work, log| {
+                fits = matches!(work.request(log), Request::Read { len, .. } if len == got);
+                if fits {
+                    work.read::<H>(log, Some(bytes));
+                }
+            });
+            return if fits { Ok(()) } else { Err(NO_SUCH_STEP) };
         }
         if let Phase::Identify(done) = self.phase {
             self.identify(done, Some(bytes));
@@ -49,18 +56,24 @@ impl<H: Sha256> Machine<'_, H> {
         hash.update(bytes.get(..image as usize).unwrap_or_default());
         *done = done.saturating_add(image);
         if *done >= plan.image_size {
-            self.compare_image(&plan);
+            self.compare_image(&plan)?;
         }
         Ok(())
     }
 
     /// All of the image is hashed: it is the signed one, or the slot is void.
-    fn compare_image(&mut self, plan: &Plan) {
+    fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
         if let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Complete) {
             if hash.finish() != plan.image {
+                if self.staged {
+                    // Not all of it has arrived: an install goes on where it was.
+                    self.rewind();
+                    return Err(Error::NothingStaged);
+                }
                 self.void();
             }
         }
+        Ok(())
     }
 
     /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`](super::Step::Complete).
@@ -90,6 +103,8 @@ impl<H: Sha256> Machine<'_, H> {
         self.phase = Phase::Head(Head::new());
         (self.plan, self.chain) = (None, None);
         (self.at, self.position) = (0, 0);
+        // Whatever comes next is a new start, which makes this receipt worthless.
+        self.log.fresh = false;
         message!(info, "image {} verified in slot {}", plan.version, self.target());
         Some(Verified::new(
             self.target(),

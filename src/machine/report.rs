@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::{Machine, Phase};
 use crate::digest::Sha256;
-use crate::layout::Slot;
+use crate::layout::{Layout, Slot};
 use crate::status::{Progress, Stage, Status};
 use crate::wire::PRELUDE_SIZE;
 
@@ -17,6 +17,11 @@ impl<H: Sha256> Machine<'_, H> {
             (_, Some(_)) => self.end_of_package().saturating_sub(self.at),
             _ => held,
         }
+    }
+
+    /// Where everything lies.
+    pub fn layout(&self) -> &Layout {
+        self.device.layout
     }
 
     /// The slot that is written.

@@ -27,7 +27,8 @@ pub enum Step<'m> {
         /// Whole write units.
         bytes: &'m [u8],
     },
-    /// Read up to `len` bytes (whole write units, as much as suits) and `ack(Ack::Read(..))` them.
+    /// Read up to `len` bytes (whole write units, as much as suits; up to 128 bytes all of them, since records are read as
+    /// they lie) and `ack(Ack::Read(..))` them.
     Read {
         /// Address, on a write unit.
         at: u32,

@@ -39,6 +39,8 @@ pub(crate) struct Log<'d> {
     pub(crate) grid: Grid,
     /// Bytes that the driver reads at the least, whole units.
     pub(crate) least: u8,
+    /// The driver can program a unit.
+    writable: bool,
     pub(crate) loaded: bool,
     /// The state reads durable, or was written in this power cycle.
     pub(crate) durable: bool,
@@ -54,14 +56,15 @@ pub(crate) struct Log<'d> {
 }
 
 impl<'d> Log<'d> {
-    /// The log of `layout`, not read yet; `read` is the driver's `READ_SIZE`.
-    pub(crate) fn new(layout: &'d Layout, read: usize) -> Self {
+    /// The log of `layout`, not read yet; `read` and `write` are the driver's sizes.
+    pub(crate) fn new(layout: &'d Layout, read: usize, write: usize) -> Self {
         let grid = Grid::new(layout.geometry());
         let read = (read as u32).clamp(grid.unit(), MAX_WRITE_UNIT);
         Self {
             layout,
             grid,
             least: read as u8,
+            writable: write as u32 <= grid.unit(),
             loaded: false,
             durable: false,
             fresh: false,
@@ -110,7 +113,8 @@ impl<'d> Log<'d> {
     }
 
     pub(crate) fn strides(&self, sector: Sector) -> u16 {
-        u16::try_from(self.grid.strides_in(sector.size)).unwrap_or(u16::MAX)
+        // A larger sector is used in part: no sum of a stride and a record's own overflows.
+        u16::try_from(self.grid.strides_in(sector.size)).unwrap_or(u16::MAX).min(0x8000)
     }
 
     /// Strides of a record of this kind in `sector`.
@@ -248,6 +252,10 @@ impl Work {
     fn append<H: Sha256>(log: &mut Log<'_>, first: Kind, last: Kind) -> Self {
         // Until it is done, what is in flash is in doubt: a future may be dropped.
         log.loaded = false;
+        if !log.writable {
+            log.forget();
+            return Self::new(Job::Failed);
+        }
         let mut work = Self::none();
         work.job = Job::Write(Write::append::<H>(log, &mut work.body.0, first, last));
         work

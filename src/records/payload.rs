@@ -86,7 +86,7 @@ impl Header {
         let note = u16::from_le_bytes(fields.take()?);
         let fits = kind == Kind::Header.number() && version == VERSION && u32::from(units) == unit && magic == MAGIC;
         let reserved = fields.take()? == [0; 2];
-        (fits && reserved && generation > 0).then_some(Self { generation, before, note })
+        (fits && reserved && (1..u32::MAX).contains(&generation)).then_some(Self { generation, before, note })
     }
 }
 

@@ -91,7 +91,9 @@ impl State {
             (Strategy::Swap, Phase::Trial | Phase::Swapping) => Phase::Reverting,
             _ => Phase::Confirmed,
         };
-        Self { phase, step: 0, limit: 0, reason: Some(reason), failed: self.image, ..self }
+        // An image that rotted before it ever ran has not failed: it may come again.
+        let failed = if self.phase == Phase::Pending && reason == Reason::Invalid { self.failed } else { self.image };
+        Self { phase, step: 0, limit: 0, reason: Some(reason), failed, ..self }
     }
 
     /// The application asks for the old image.

@@ -13,7 +13,7 @@ LEAST_SECTOR = 1024
 
 def header_fields(payload):
     version, unit, generation, magic, before, note, reserved = struct.unpack("<2xBBI4sIHH", payload)
-    good = (version, magic, reserved) == (1, b"LGRL", 0) and generation > 0
+    good = (version, magic, reserved) == (1, b"LGRL", 0) and 0 < generation < 0xFFFFFFFF
     return {"version": version, "unit": unit, "generation": generation, "before": before, "note": note} if good else None
 
 
