@@ -21,3 +21,9 @@ mod write;
 pub(crate) use log::{Log, Request, Stride, Work};
 pub use payload::Reason;
 pub(crate) use payload::{Checkpoint, Phase, State};
+// What `sim::records` shows the log with.
+#[cfg(feature = "sim")]
+pub(crate) use {
+    payload::{generation, Kind, MAX_BODY},
+    reader::{Found, Outcome, Reader},
+};
