@@ -89,7 +89,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.payload = self.position;
         let Checkpoint { offset, payload, hash } = self.start(digest, &plan);
         self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
-        self.interrupted = offset > 0;
+        (self.interrupted, self.adopted) = (offset > 0, false);
         message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
         self.writer.resume(offset);
@@ -135,7 +135,7 @@ impl<H: Sha256> Machine<'_, H> {
         }
         chain.complete();
         (self.plan, self.chain) = (Some(plan), Some(chain));
-        self.interrupted = true;
+        (self.interrupted, self.adopted) = (true, true);
         self.phase = Phase::Stored;
         Ok(())
     }
@@ -146,6 +146,6 @@ impl<H: Sha256> Machine<'_, H> {
         self.writer.resume(0);
         self.phase = self.beginning();
         (self.at, self.position, self.filled) = (0, 0, 0);
-        (self.interrupted, self.writing) = (true, false);
+        (self.interrupted, self.adopted, self.writing) = (true, false, false);
     }
 }

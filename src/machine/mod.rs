@@ -91,6 +91,8 @@ pub struct Machine<'a, H = Sha2> {
     recorded: u32,
     /// The slot was filled in more than one go.
     interrupted: bool,
+    /// The slot was filled in an earlier power cycle, as far as it was: nobody says that it is whole.
+    adopted: bool,
     /// A write to the log was given and is not acknowledged.
     writing: bool,
     hash: PhantomData<H>,
@@ -121,6 +123,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             consumed: 0,
             recorded: 0,
             interrupted: false,
+            adopted: false,
             writing: false,
             hash: PhantomData,
         }

@@ -47,18 +47,24 @@ impl<H: Sha256> Machine<'_, H> {
         hash.update(bytes.get(..image as usize).unwrap_or_default());
         *done = done.saturating_add(image);
         if *done >= plan.image_size {
-            self.compare_image(&plan);
+            return self.compare_image(&plan);
         }
         Ok(())
     }
 
-    /// All of the image is hashed: it is the signed one, or the slot is void.
-    fn compare_image(&mut self, plan: &Plan) {
+    /// All of the image is hashed: it is the signed one, or the slot is void. One that was never whole is not: its install
+    /// goes on at its checkpoint.
+    fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
         if let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Complete) {
             if hash.finish() != plan.image {
+                if self.adopted {
+                    self.rewind();
+                    return Err(Error::NothingStaged);
+                }
                 self.void();
             }
         }
+        Ok(())
     }
 
     /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`](super::Step::Complete).
