@@ -157,7 +157,7 @@ impl Layout {
         if first < LOG_PAGE {
             assert!(self.uniform(self.records), "records need equal sectors where they are smaller than 1024 bytes");
             assert!(
-                (self.records.1 - self.records.0) % LOG_PAGE == 0,
+                (self.records.1 - self.records.0).is_multiple_of(LOG_PAGE),
                 "records need whole 1024 bytes where sectors are smaller"
             );
             assert!(2 * LOG_PAGE <= self.records.1 - self.records.0, "records need at least 2048 bytes");

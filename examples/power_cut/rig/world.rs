@@ -152,9 +152,12 @@ impl World {
     }
 }
 
+/// Digest and signature, and whether they belong together.
+type Checks = HashMap<(Digest, [u8; 64]), bool>;
+
 /// Signature checks by `P256`, each done once: a life has thousands of the same.
 #[derive(Clone, Default)]
-pub struct Seen(std::rc::Rc<RefCell<HashMap<(Digest, [u8; 64]), bool>>>);
+pub struct Seen(std::rc::Rc<RefCell<Checks>>);
 
 impl Verify for Seen {
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
