@@ -99,3 +99,10 @@ fn built_in_chips_have_the_capacity_of_their_data_sheets() {
 fn a_flash_whose_addresses_do_not_fit_32_bits() {
     let _ = Geometry::new("huge", &[Run { count: 4, size: 1 << 20 }, Run { count: 4096, size: 1 << 20 }], 4);
 }
+
+#[test]
+#[should_panic(expected = "records need equal sectors")]
+fn records_over_small_sectors_behind_a_large_one() {
+    const MIXED: Geometry = Geometry::new("mixed", &[Run { count: 1, size: 2048 }, Run { count: 120, size: 512 }], 4);
+    let _ = Layout::new(&MIXED).records(0..2560).slots(2560..22_528, 22_528..42_496).check();
+}

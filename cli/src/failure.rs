@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file, a server or a program that was called failed: exit code 3.
     Io(String),
+    /// Power was cut where `--cut-after` says: exit code 4.
+    PowerCut(String),
 }
 
 impl Failure {
@@ -37,6 +39,7 @@ impl Failure {
             Self::Refused(text) => ("refused", text, 1),
             Self::Usage(text) => ("error", text, 2),
             Self::Io(text) => ("error", text, 3),
+            Self::PowerCut(text) => ("power cut", text, 4),
         };
         eprintln!("{label}: {text}");
         ExitCode::from(code)

@@ -1,5 +1,5 @@
 //! A chip's flash in a file: every operation goes through the simulator, which knows a chip's rules, and then
-//! into the file at once. Killing the tool leaves what a chip would have.
+//! into the file at once. Killing the tool leaves what a chip would have, and so does a power cut on purpose.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,6 +13,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashEr
 use lockgate::sim;
 
 use crate::board::Board;
+use crate::cut::{Cut, During, Plan};
 use crate::failure::Failure;
 use crate::files;
 
@@ -24,11 +25,11 @@ pub(crate) type Chip = sim::Flash<1, 1>;
 #[derive(Default)]
 pub(crate) struct Journal {
     pub(crate) writes: Vec<Written>,
-    /// Sectors erased.
-    pub(crate) erases: u64,
+    /// First addresses of the sectors erased.
+    pub(crate) erases: Vec<u32>,
 }
 
-/// A write that reached the flash.
+/// A write that reached the flash; of one that was cut, the whole units.
 pub(crate) struct Written {
     pub(crate) at: u32,
     pub(crate) bytes: Vec<u8>,
@@ -39,12 +40,13 @@ pub(crate) struct FileFlash {
     chip: Chip,
     file: Option<File>,
     journal: Rc<RefCell<Journal>>,
+    cut: Option<Cut>,
 }
 
 impl FileFlash {
     /// An erased flash in memory.
     pub(crate) fn in_memory(board: &Board) -> Self {
-        Self { chip: Chip::sized(board.layout().geometry()), file: None, journal: Rc::default() }
+        Self { chip: Chip::sized(board.layout().geometry()), file: None, journal: Rc::default(), cut: None }
     }
 
     /// A flash in memory that holds `bytes`, which have the board's size.
@@ -55,11 +57,16 @@ impl FileFlash {
     }
 
     /// The flash in this file; a new one, erased, if there is none.
+    pub(crate) fn open_or_make(path: &Path, board: &Board) -> Result<Self, Failure> {
+        if !path.exists() {
+            files::write(path, Self::in_memory(board).bytes())?;
+        }
+        Self::open(path, board)
+    }
+
+    /// The flash in this file.
     pub(crate) fn open(path: &Path, board: &Board) -> Result<Self, Failure> {
         let mut flash = Self::in_memory(board);
-        if !path.exists() {
-            files::write(path, flash.chip.bytes())?;
-        }
         let cannot = |error| Failure::io(path, error);
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(cannot)?;
         flash.chip.load(0, &contents(&mut file, path, board)?);
@@ -72,6 +79,24 @@ impl FileFlash {
         self.chip.bytes()
     }
 
+    /// The same, but power is cut once, as planned.
+    pub(crate) fn cut_as(mut self, plan: Plan) -> Self {
+        // Another step, other bits; the same step, the same ones.
+        self.chip = self.chip.seed(plan.after);
+        self.chip.cut_at(self.chip.steps().saturating_add(plan.after), plan.outcome());
+        self
+    }
+
+    /// Where power was cut, if it was. Nothing works on the flash since.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        self.cut
+    }
+
+    /// Units programmed and sectors erased since it was opened.
+    pub(crate) fn steps(&self) -> u64 {
+        self.chip.steps()
+    }
+
     /// What was done since it was opened.
     pub(crate) fn journal(&self) -> Rc<RefCell<Journal>> {
         Rc::clone(&self.journal)
@@ -80,6 +105,13 @@ impl FileFlash {
     /// The simulator: totals, violations, oracle.
     pub(crate) fn chip(&mut self) -> &mut Chip {
         &mut self.chip
+    }
+
+    /// Whole steps since `before`, and whether another one was cut.
+    fn steps_since(&self, before: u64, outcome: &Result<(), sim::Error>) -> (u64, bool) {
+        let begun = self.chip.steps() - before;
+        let torn = begun > 0 && matches!(outcome, Err(sim::Error::PowerCut));
+        (begun - u64::from(torn), torn)
     }
 
     fn save(&mut self, range: Range<u32>) -> Result<(), Error> {
@@ -153,15 +185,34 @@ impl NorFlash for FileFlash {
     const ERASE_SIZE: usize = 1;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Error> {
-        let before = self.chip.counters().erases;
-        self.chip.erase(from, to).map_err(Error::Chip)?;
-        self.journal.borrow_mut().erases += self.chip.counters().erases - before;
-        self.save(from..to)
+        let before = self.chip.steps();
+        let outcome = self.chip.erase(from, to);
+        let (whole, torn) = self.steps_since(before, &outcome);
+        let mut at = from;
+        for _ in 0..whole {
+            self.journal.borrow_mut().erases.push(at);
+            at = self.chip.geometry().sector(at).map_or(to, |sector| sector.end());
+        }
+        if torn {
+            self.cut = Some(Cut { step: before + whole, address: at, during: During::Erase });
+        }
+        self.save(from..to)?;
+        outcome.map_err(Error::Chip)
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
-        self.chip.write(offset, bytes).map_err(Error::Chip)?;
-        self.journal.borrow_mut().writes.push(Written { at: offset, bytes: bytes.into() });
-        self.save(offset..offset.saturating_add(bytes.len() as u32))
+        let before = self.chip.steps();
+        let outcome = self.chip.write(offset, bytes);
+        let (whole, torn) = self.steps_since(before, &outcome);
+        let length = whole as u32 * self.chip.geometry().write_unit();
+        let written = bytes.get(..length as usize).unwrap_or(bytes);
+        if !written.is_empty() {
+            self.journal.borrow_mut().writes.push(Written { at: offset, bytes: written.into() });
+        }
+        if torn {
+            self.cut = Some(Cut { step: before + whole, address: offset + length, during: During::Write });
+        }
+        self.save(offset..offset.saturating_add(bytes.len() as u32))?;
+        outcome.map_err(Error::Chip)
     }
 }

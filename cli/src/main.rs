@@ -1,7 +1,9 @@
 //! `lockgate`: makes, inspects, serves and installs firmware packages.
 
 mod board;
+mod boot_stage;
 mod commands;
+mod cut;
 mod demo;
 mod device;
 mod failure;

@@ -81,6 +81,14 @@ fn content(slot: &[u8], erased: u8, keys: Option<&KeySet<'_>>) -> Content {
     Content::Image(Box::new(Image { manifest, manifest_digest, signed, intact }))
 }
 
+/// The image that a slot's trailer names.
+pub(crate) fn named([a, b]: &[SlotState; 2], slot: Slot) -> Option<&Image> {
+    match &if slot == Slot::A { a } else { b }.content {
+        Content::Image(image) => Some(image),
+        _ => None,
+    }
+}
+
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     let mut hash = Sha2::new();
     hash.update(bytes);

@@ -79,6 +79,11 @@ impl Transport {
         matches!(self, Self::Http { .. })
     }
 
+    /// Whether it can leave bytes out that are not wanted.
+    pub(crate) fn can_seek(&self) -> bool {
+        !matches!(self, Self::Stdin { .. })
+    }
+
     /// The package from `position` on, or from an earlier byte if the transport cannot do better.
     pub(crate) fn open(&mut self, position: u32) -> Result<Stream, NoStream> {
         match self {

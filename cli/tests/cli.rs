@@ -1,4 +1,4 @@
-//! Runs every case of `tests/cmd`, each in a directory of its own that holds the test keys and `image.bin`.
+//! Runs every case of `tests/cmd`, each in a directory of its own that holds the test keys, `image.bin` and `large.bin`.
 //!
 //! `TRYCMD=overwrite cargo test -p lockgate-cli --test cli` writes what the tool says now into the cases.
 
@@ -15,7 +15,8 @@ fn commands_say_and_do_what_is_written() {
         // A directory `.in` beside a case is where it runs; one named `.out` makes trycmd copy that first.
         let (input, output) = (run.join(&case).with_extension("in"), run.join(&case).with_extension("out"));
         copy(Path::new("tests/keys"), &input);
-        fs::write(input.join("image.bin"), image()).unwrap();
+        fs::write(input.join("image.bin"), image(2500)).unwrap();
+        fs::write(input.join("large.bin"), image(40_000)).unwrap();
         fs::write(input.join("firmware.elf"), b"\x7fELF\x01\x01\x01").unwrap();
         fs::create_dir_all(&output).unwrap();
         fs::write(output.join(".keep"), "").unwrap();
@@ -29,11 +30,11 @@ fn commands_say_and_do_what_is_written() {
     }
 }
 
-/// 2500 bytes: two whole blocks of 1024 and a short one.
-fn image() -> Vec<u8> {
+/// With 2500 bytes two whole blocks of 1024 and a short one; with 40 000 enough for checkpoints.
+fn image(bytes: usize) -> Vec<u8> {
     iter::successors(Some(1_u32), |x| Some(x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)))
         .map(|x| (x >> 24) as u8)
-        .take(2500)
+        .take(bytes)
         .collect()
 }
 

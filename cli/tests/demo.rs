@@ -5,16 +5,21 @@ mod bench;
 use bench::{ends, text, Bench};
 
 #[test]
-fn seven_of_seven_are_refused() {
+fn seven_of_seven_are_refused_and_the_story_ends_as_it_must() {
     let bench = Bench::new();
-    let output = ends(bench.lockgate(&["demo", "--dir", "out"]), 0, &["7 of 7 refused", "UnknownIssuer"]);
+    let says = ["7 of 7 refused", "UnknownIssuer", "power cut  in flash step", "are not sent again", "trial 1 of 3"];
+    let output = ends(bench.lockgate(&["demo", "--dir", "out"]), 0, &says);
     assert!(!text(&output).contains("NO"), "{}", text(&output));
     let mut map = bench.lockgate(&["map", "out/flash.bin", "--geometry", "esp8266", "--key", "out/vendor.pub.pem"]);
     map.arg("--json");
     let map: serde_json::Value = serde_json::from_slice(&ends(map, 0, &[]).stdout).unwrap();
     assert_eq!(map["boots"], "A");
     assert_eq!(map["slots"][0]["version"], "1.5.0");
-    assert_eq!(map["slots"][1]["version"], "1.4.0");
+    assert_eq!(map["slots"][1]["version"], "1.6.0");
+    let state = &map["records"]["state"];
+    assert_eq!(state["confirmed"], "A");
+    assert_eq!(state["security_counter"], 8);
+    assert_eq!(state["reverted"], "not confirmed in its attempts");
     // A second run in the same place.
     ends(bench.lockgate(&["demo", "--dir", "out"]), 0, &["7 of 7 refused"]);
 }
@@ -24,7 +29,8 @@ fn any_image_will_do() {
     let bench = Bench::new();
     for size in [4096, 4097, 100_000] {
         bench.file("image.bin", &bench::image((3, 0), size));
-        ends(bench.lockgate(&["demo", "--image", "image.bin"]), 0, &["7 of 7 refused"]);
+        let says = ["7 of 7 refused", "every line of it went as it must"];
+        ends(bench.lockgate(&["demo", "--image", "image.bin"]), 0, &says);
     }
     bench.file("image.bin", &[1; 100]);
     ends(bench.lockgate(&["demo", "--image", "image.bin"]), 2, &["4096 or more"]);

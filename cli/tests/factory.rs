@@ -80,6 +80,9 @@ fn the_flash_is_what_the_device_writes() {
             desk.pack(&["--key", "a.pem", "--key", "b.pem", "--key", "bench.pem", "--load-address", address]).good();
             let mut args = vec!["factory", "fw.lgu", "--geometry", board, "-o", "flash.bin", "--boot", "boot.bin"];
             args.extend(["--key", "a.pem", "--key", "bench.pem", "--threshold", threshold]);
+            desk.run(&args).good();
+            let recorded = desk.read("flash.bin");
+            args.push("--no-records");
             let table = desk.run(&args).good();
             let (flash, package) = (desk.read("flash.bin"), desk.read("fw.lgu"));
             let at = regions(&table, base);
@@ -88,6 +91,10 @@ fn the_flash_is_what_the_device_writes() {
             let spliced = splice(&package, kept);
             let wanted = expected(&spliced, &image, &boot, 0xFF, kept, flash.len(), &at);
             assert!(flash == wanted, "{board}, {bytes} bytes");
+            // The first record is all that is different.
+            let mut blanked = recorded.clone();
+            blanked[at["records"].clone()].fill(0xFF);
+            assert!(recorded != wanted && blanked == wanted, "{board}: records");
             assert!(table.contains("BENCH KEY, not for production"), "{table}");
             let hex = String::from_utf8(desk.read("flash.hex")).unwrap();
             assert!(programmed(&hex, base, flash.len(), 0xFF) == flash, "{board}: HEX");
@@ -132,14 +139,15 @@ write_unit = 4
 erased_value = 0x00
 sectors = [{ count = 256, size = 256 }]
 [layout]
-records = "0..0x200"
-slot_a = "0x200..0x4000"
-slot_b = "0x4000..0x7E00"
-swap = "0x7E00..0x8000"
+records = "0..0x800"
+slot_a = "0x800..0x4000"
+slot_b = "0x4000..0x7800"
+swap = "0x7800..0x8000"
 "#,
     );
     let args = ["factory", "fw.lgu", "--geometry", "board.toml", "--key", "a.pem", "-o", "flash.bin"];
-    let table = desk.run(&args).good();
+    assert!(!desk.run(&args).good().contains("records  0x00000000  0x00000800  2 048   erased"));
+    let table = desk.run(&[&args[..], &["--no-records"]].concat()).good();
     let (package, image, flash) = (desk.read("fw.lgu"), desk.read("image.bin"), desk.read("flash.bin"));
     assert!(flash == expected(&package, &image, &[], 0, 1, flash.len(), &regions(&table, 0)));
 }
@@ -166,4 +174,25 @@ fn what_is_refused_writes_nothing() {
     // The boot stage may fill its region to the last byte.
     desk.write("boot.bin", &desk::image(0x8000));
     factory(&["--key", "a.pem", "--boot", "boot.bin"]).good();
+}
+
+#[test]
+fn the_first_boot_starts_slot_a_with_records_and_without() {
+    let desk = Desk::new();
+    desk.package();
+    let factory = ["factory", "fw.lgu", "--geometry", "nrf51", "--key", "a.pem", "-o", "flash.bin"];
+    let boot = ["boot", "--flash", "flash.bin", "--geometry", "nrf51"];
+
+    let table = desk.run(&factory).good();
+    assert!(table.contains("slot A confirmed, security counter 7"), "{table}");
+    let recorded = desk.read("flash.bin");
+    let said = desk.run(&boot).good();
+    assert!(said.contains("slot A") && said.contains("why        confirmed") && said.contains("not changed"), "{said}");
+    assert_eq!(desk.read("flash.bin"), recorded);
+
+    desk.run(&[&factory[..], &["--no-records"]].concat()).good();
+    let said = desk.run(&boot).good();
+    assert!(said.contains("there were none: what runs was told from the trailers"), "{said}");
+    // The boot stage writes what the factory would have.
+    assert_eq!(desk.read("flash.bin"), recorded);
 }

@@ -23,11 +23,13 @@ fn a_package_from_a_file_is_in_the_other_slot() {
     assert_eq!(flash.len(), 4 << 20);
     assert_eq!(flash[SLOT_B..][..10_000], image((1, 0), 10_000));
 
-    // It runs now, so the next one goes into slot A.
+    // It runs once it was tried and confirmed; then the next one goes into slot A.
+    bench.tried_and_confirmed();
     bench.file("next.lgu", &bench.package((1, 1), 3, 20_000));
-    ends(bench.install("next.lgu", &[]), 0, &["slot B, version 1.0.0, security counter 3", "boots slot A"][..1]);
+    ends(bench.install("next.lgu", &[]), 0, &["slot B, version 1.0.0, security counter 3"]);
     assert_eq!(bench.flash()[SLOT_A..][..20_000], image((1, 1), 20_000));
     assert_eq!(bench.map()["boots"], "A");
+    bench.tried_and_confirmed();
     ends(bench.install("next.lgu", &[]), 1, &["running already"]);
     ends(bench.install("fw.lgu", &[]), 1, &["version 1.0.0 is below the running 1.1.0"]);
 }
@@ -84,6 +86,8 @@ fn json_tells_every_step() {
     assert_eq!(verified["counters"]["unauthentic_bytes"], 0);
     assert!(verified["counters"]["bytes_programmed"].as_u64().unwrap() > 100_000);
     assert_eq!(verified["counters"]["sector_erases"], 26);
+    assert_eq!(verified["counters"]["record_erases"], 1);
+    assert_eq!(verified["activated"], true);
 }
 
 #[test]
@@ -246,6 +250,7 @@ fn a_killed_install_leaves_a_flash_that_the_next_one_completes_on() {
     let bench = Bench::new();
     bench.file("old.lgu", &bench.package((1, 0), 0, 30_000));
     ends(bench.install("old.lgu", &[]), 0, &["slot B"]);
+    bench.tried_and_confirmed();
     let package = bench.package((1, 1), 0, 200_000);
     bench.file("new.lgu", &package);
 
@@ -264,7 +269,7 @@ fn a_killed_install_leaves_a_flash_that_the_next_one_completes_on() {
     let map = bench.map();
     assert_eq!(map["boots"], "B", "the old image is still there");
     assert_eq!(map["slots"][0]["intact"], false);
-    ends(bench.install("new.lgu", &[]), 0, &["slot B, version 1.0.0", "version 1.1.0"]);
+    ends(bench.install("new.lgu", &[]), 0, &["slot B, version 1.0.0", "resumed", "version 1.1.0"]);
     let map = bench.map();
     assert_eq!(map["boots"], "A");
     assert_eq!(map["slots"][0]["version"], "1.1.0");
@@ -284,4 +289,39 @@ fn every_board_can_be_installed_to() {
             _ => ends(command, 0, &["slot B", "image intact", "every one of them signed for"]),
         };
     }
+}
+
+#[test]
+fn after_a_power_cut_the_rest_is_asked_for_and_nothing_else() {
+    let bench = Bench::new();
+    let package = bench.package((1, 0), 0, 60_000);
+    let server = Server::start(package.clone(), vec![Answer::Right]);
+    ends(bench.install(&server.url, &["--cut-after", "9000"]), 4, &["power cut: flash.bin", "slot B"]);
+    let cut = bench.flash();
+    let output = ends(bench.install(&server.url, &["--json"]), 0, &[]);
+    let resumed = events(&output).into_iter().find(|event| event["event"] == "resumed").unwrap();
+    let position = resumed["position"].as_u64().unwrap();
+    assert_eq!(server.asked(), [None, None, Some(position)]);
+    assert_eq!(position, block_start(&package, position));
+    let head = lockgate::pack::inspect(&package).unwrap().head.len() as u64;
+    assert_eq!(resumed["bytes_not_sent_again"], position - head);
+    assert!(position > 30_000, "{resumed}");
+    assert_eq!(bench.flash()[SLOT_B..][..60_000], image((1, 0), 60_000));
+
+    // A server without Range, and standard input: what is there is passed over.
+    bench.file("flash.bin", &cut);
+    let server = Server::start(package.clone(), vec![Answer::IgnoreRange]);
+    ends(bench.install(&server.url, &[]), 0, &["resumed", "starts again at byte 0", "image intact"]);
+    assert_eq!(server.asked(), [None, Some(position)]);
+    bench.file("flash.bin", &cut);
+    let mut command = bench.install("-", &[]);
+    command.stdin(fs::File::open(bench.file("fw.lgu", &package)).unwrap());
+    ends(command, 0, &["resumed", "sent again and passed over", "every one of them signed for"]);
+
+    // A block that is forged behind the checkpoint is refused as any other.
+    bench.file("flash.bin", &cut);
+    let mut forged = package;
+    forged[50_000] ^= 1;
+    bench.file("forged.lgu", &forged);
+    ends(bench.install("forged.lgu", &[]), 1, &["resumed", "is not the one that was signed", "signed for"]);
 }

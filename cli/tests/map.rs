@@ -182,3 +182,83 @@ fn a_picture_of_no_flash_is_the_layout() {
     ends(bench.lockgate(&["map"]), 2, &["--geometry"]);
     ends(bench.lockgate(&["map", "--geometry", "esp8266", "--rust", "--json"]), 2, &["cannot be used with"]);
 }
+
+/// `lockgate map --flash flash.bin`, as text and as JSON.
+fn records(bench: &Bench, phase: &str, says: &[&str]) -> serde_json::Value {
+    let map = ["map", "--flash", "flash.bin", "--geometry", "esp8266", "--key", "key.pem", "--svg", "flash.svg"];
+    ends(bench.lockgate(&map), 0, says);
+    let svg = fs::read_to_string(bench.path("flash.svg")).unwrap();
+    well_formed(&svg);
+    for part in says {
+        assert!(svg.contains(part), "{part:?} is not in the SVG");
+    }
+    let records = bench.map()["records"].take();
+    assert_eq!(records["state"]["phase"], phase);
+    let used = |sector: &serde_json::Value| {
+        let strides = sector["strides"].as_str().unwrap();
+        let free = strides.matches('.').count();
+        assert_eq!((&sector["strides_free"], strides.len()), (&free.into(), 64));
+        strides.len() - free
+    };
+    assert!(records["sectors"].as_array().unwrap().iter().map(used).sum::<usize>() > 0);
+    records
+}
+
+#[test]
+fn records_are_shown_as_they_come() {
+    let bench = Bench::new();
+    bench.file("old.lgu", &bench.package((1, 4), 7, 30_000));
+    bench.file("new.lgu", &bench.package((1, 5), 9, 40_000));
+    let factory = ["factory", "old.lgu", "--geometry", "esp8266", "--key", "key.pem", "-o", "flash.bin"];
+    ends(bench.lockgate(&factory), 0, &[]);
+    let first = records(
+        &bench,
+        "confirmed",
+        &["no update is under way", "slot A, security counter 7", "generation 1, current"],
+    );
+    assert_eq!(first["sectors"][0]["strides"].as_str().unwrap().trim_end_matches('.'), "HSS");
+    assert_eq!(first["state"]["manifest_digest"], serde_json::Value::Null);
+
+    ends(bench.install("new.lgu", &["--cut-after", "6000"]), 4, &[]);
+    let cut = records(
+        &bench,
+        "receiving",
+        &["an install goes on at byte 16 384 of the image", "9 once the update is confirmed"],
+    );
+    assert_eq!((&cut["checkpoint"]["offset"], &cut["checkpoint"]["payload"]), (&16_384.into(), &16_384.into()));
+    assert_eq!(cut["state"]["next_security_counter"], 9);
+
+    ends(bench.install("new.lgu", &[]), 0, &["resumed"]);
+    records(&bench, "pending", &["verified, and tried at the next boot", "boots (trial 1 of 3)"]);
+    ends(bench.on_flash("boot", &[]), 0, &[]);
+    let trial = records(&bench, "trial", &["attempt 1 of 3 is used", "slot A, security counter 7, 9 once"]);
+    assert_eq!((&trial["state"]["attempts"], &trial["state"]["attempts_allowed"]), (&1.into(), &3.into()));
+    ends(bench.on_flash("reject", &[]), 0, &[]);
+    records(&bench, "trial", &["given up, the next boot goes back"]);
+    ends(bench.on_flash("boot", &[]), 0, &[]);
+    let back = records(&bench, "confirmed", &["the application asked to go back", "refused from now on"]);
+    assert_eq!(back["state"]["security_counter"], 7);
+    // A cut inside a record leaves a stride that is none.
+    ends(bench.on_flash("boot", &[]), 0, &["not changed"]);
+    bench.file("newer.lgu", &bench.package((1, 6), 9, 40_000));
+    ends(bench.install("newer.lgu", &["--cut-after", "2"]), 4, &["the records"]);
+    let torn = records(&bench, "confirmed", &[]);
+    assert!(torn["sectors"][0]["strides"].as_str().unwrap().contains('x'));
+}
+
+#[test]
+fn a_long_life_fills_sector_after_sector() {
+    let bench = Bench::new();
+    bench.file("fw.lgu", &bench.package((1, 0), 0, 9_000));
+    let factory = ["factory", "fw.lgu", "--geometry", "esp8266", "--key", "key.pem", "-o", "flash.bin"];
+    ends(bench.lockgate(&factory), 0, &[]);
+    for version in 1..=9 {
+        bench.file("fw.lgu", &bench.package((1, version), version.into(), 9_000));
+        ends(bench.install("fw.lgu", &[]), 0, &[]);
+        bench.tried_and_confirmed();
+    }
+    let records = records(&bench, "confirmed", &["generation 1, ", "generation 2, current"]);
+    let current: Vec<_> = records["sectors"].as_array().unwrap().iter().map(|sector| &sector["current"]).collect();
+    assert_eq!(current.iter().filter(|current| ***current == true).count(), 1);
+    assert_eq!(records["state"]["security_counter"], 9);
+}

@@ -21,3 +21,9 @@ mod write;
 pub(crate) use log::{Log, Request, Stride, Work};
 pub(crate) use payload::{Checkpoint, Phase, State};
 pub use payload::{ImageId, Reason};
+// What `sim::records` shows the log with.
+#[cfg(feature = "sim")]
+pub(crate) use {
+    payload::{Header, Kind, MAX_BODY},
+    reader::{Found, Outcome, Reader},
+};

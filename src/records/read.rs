@@ -163,8 +163,7 @@ impl Find {
                     }
                     self.states = self.states.saturating_add(1);
                     current.proven |= record.sealed;
-                    // The state a sector was opened with is written once more before anything hangs on it.
-                    (log.state, log.durable) = (Some(state), record.sealed && self.states > 1);
+                    (log.state, log.durable) = (Some(state), record.sealed);
                 }
             }
             (Look::Checkpoints, _) => {

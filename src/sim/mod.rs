@@ -11,6 +11,7 @@
 //! - *Oracle*: [`Flash::oracle`] knows which bytes were ever authentic.
 //! - *Conformance*: [`conformance`] judges any `NorFlash`: a wrapper, a driver over a simulated bus, a chip
 //!   behind a probe.
+//! - *Records*: [`records`] shows the record log of any `NorFlash`, sector by sector.
 //!
 //! Every cut point of an update, each with every class of outcome:
 //!
@@ -63,6 +64,7 @@ mod flash;
 mod log;
 mod operate;
 mod oracle;
+mod records;
 mod rng;
 #[cfg(feature = "async")]
 mod twin;
@@ -73,3 +75,4 @@ pub use fault::{Landed, Outcome, Stability};
 pub use flash::{Flash, Programming};
 pub use log::{Counters, Op};
 pub use oracle::{Rule, Violation};
+pub use records::{records, LogCheckpoint, LogPhase, LogSector, LogState, Records, StrideUse};

@@ -127,7 +127,7 @@ def decode(flash, start, sizes, unit, erased=0xFF, unreadable=()):
             state["step"] += record["ticks"]
         checkpoints = (r["fields"] for r in current.records if r["kind"] == "checkpoint")
         own = [c for c in checkpoints if c["start"] == state["start"]]
-        result.update(current=sectors.index(current), state=state, durable=record["durable"] and len(current.states) > 1,
+        result.update(current=sectors.index(current), state=state, durable=record["durable"],
                       checkpoint=own[-1] if own else None)
     return result
 

@@ -93,7 +93,7 @@ class Test(unittest.TestCase):
             r = w.decode()
             keys = "start", "phase", "slot", "security_counter", "next_counter", "update"
             self.assertEqual([r["state"][k] for k in keys], [2, "receiving", "B", 7, 8, bytes(range(32)).hex()])
-            self.assertEqual((r["current"], r["durable"], r["checkpoint"]["offset"]), (1, False, 8192))
+            self.assertEqual((r["current"], r["durable"], r["checkpoint"]["offset"]), (1, True, 8192))
             self.assertEqual([x["kind"] for x in r["sectors"][0]["records"]], ["header", "checkpoint", "state"])
             self.assertEqual(r["sectors"][0]["used"], 1 + w.state + w.least(44))
 
@@ -131,7 +131,7 @@ class Test(unittest.TestCase):
                     r = v.decode()
                     whole = cut >= seal or (cut == seal - 1 and torn == 1.0)
                     self.assertEqual(r["state"]["start"], 2 if whole else 1, (cut, torn))
-                    self.assertEqual(r["durable"], whole and (cut > seal or (cut == seal and torn > 0)))
+                    self.assertEqual(r["durable"], not whole or cut > seal or (cut == seal and torn > 0))
                     if whole:
                         self.assertEqual(r["state"]["step"], 4 + (cut > seal and torn > 0))
 

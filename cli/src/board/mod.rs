@@ -143,7 +143,7 @@ impl Board {
     /// The strategy in one sentence.
     pub(crate) fn strategy(&self) -> &'static str {
         match self.layout.strategy() {
-            Strategy::Select => "select: the boot stage starts the newer slot",
+            Strategy::Select => "select: the boot stage starts an image where it lies",
             Strategy::Swap => "swap: the boot stage exchanges the slots",
             Strategy::Foreign => "foreign: another bootloader exchanges the slots",
         }

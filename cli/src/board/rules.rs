@@ -10,6 +10,9 @@ use std::panic;
 use lockgate::geometry::{Geometry, Run, MAX_WRITE_UNIT};
 use lockgate::{wire, Layout};
 
+/// Bytes of the record log that are erased together at the least.
+const LOG_PAGE: u32 = 1024;
+
 /// A field and the rule it breaks.
 pub(super) type Broken = (String, String);
 
@@ -82,6 +85,15 @@ pub(super) fn layout(geometry: &'static Geometry, regions: Regions) -> Result<&'
     }
     if geometry.sector(records.start).is_none_or(|first| first.end() >= records.end) {
         return broken("layout.records", format!("{} is less than two sectors", show(&records)));
+    }
+    let small = geometry.sector(records.start).is_some_and(|first| first.size < LOG_PAGE);
+    let length = records.end - records.start;
+    if small && (!length.is_multiple_of(LOG_PAGE) || length < 2 * LOG_PAGE) {
+        let rule = format!(
+            "{} is not {LOG_PAGE} bytes twice or more often: so many are erased together where sectors are smaller",
+            show(&records)
+        );
+        return broken("layout.records", rule);
     }
     for (field, slot) in [("layout.slot_a", &slot_a), ("layout.slot_b", &slot_b)] {
         if slot.end - slot.start <= wire::TRAILER_SIZE {

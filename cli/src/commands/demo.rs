@@ -9,11 +9,12 @@ use crate::files;
 /// Images from which the demo can cut blocks.
 const SHORTEST: usize = 4096;
 
-/// See it work: a package, a server, a device, and seven attacks that are refused
+/// See it work: a package, a server, a device; attacks, a power cut, a trial, a revert
 ///
 /// Everything happens on this machine, in less than a minute, with the code of the other commands: a key is
 /// made, an image is packed and served over HTTPS on loopback, and a simulated ESP8266 installs it. Then
-/// others try.
+/// others try. Then power fails in the middle of an update, the update is tried and confirmed, and one that
+/// hangs is taken back. Every line is checked: the exit code is 0 only if all went as it must.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Keep packages, key and flash in this directory

@@ -6,16 +6,18 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use lockgate::pack::{self, Inspection};
-use lockgate::{KeySet, Slot};
+use lockgate::{Control, KeySet, Slot};
 
 use super::values;
 use crate::board::{Board, Region};
+use crate::boot_stage;
 use crate::failure::Failure;
+use crate::flash_file::FileFlash;
 use crate::style::{count, grouped};
 use crate::table::Table;
 use crate::{device, files, image, keys, print};
 
-/// Make the flash image that a production line programs: boot stage, and the package's image in slot A
+/// Make the flash image that a production line programs: boot stage, the package's image in slot A, first record
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -24,8 +26,9 @@ Example:
 
 writes flash.bin (the whole flash, from its first byte) and flash.hex (Intel
 HEX, without what is erased). The package is verified and installed by the
-device's own code. Records are left erased: the device starts the image by its
-signed trailer.")]
+device's own code. The first record says that slot A is confirmed, and with
+which security counter; with --no-records the device's first boot asks the
+signed trailers, and writes it.")]
 pub(crate) struct Args {
     /// The package
     package: PathBuf,
@@ -44,6 +47,9 @@ pub(crate) struct Args {
     /// Where the flash lies in the processor's address space, for the HEX file [default: the board's]
     #[arg(long, value_name = "ADDRESS", value_parser = values::number)]
     base_address: Option<u32>,
+    /// Leave the records erased: the first boot asks the trailers which image is confirmed
+    #[arg(long)]
+    no_records: bool,
     /// The flash image; the HEX file lies beside it. Both are replaced if they exist
     #[arg(short, long, value_name = "FLASH.bin")]
     output: PathBuf,
@@ -70,6 +76,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     put(&mut flash, board.layout().boot_range(), boot.as_deref().unwrap_or_default());
     put(&mut flash, board.layout().slot_range(Slot::A), &slot(&args.package, &package, &inspection, &board, keys)?);
 
+    if !args.no_records {
+        flash = first_record(&args.package, flash, &board, inspection.manifest.security_counter)?;
+    }
+
     let hex = hex::text(&flash, board.layout().geometry().erased(), base)?;
     files::write_together(&[(&args.output, &flash), (&hex_output, hex.as_bytes())])?;
     print::line(format_args!(
@@ -80,7 +90,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         count(flash.len() as u64, "byte", "bytes")
     ))?;
     let boot = args.boot.as_deref().zip(boot.as_deref());
-    print::line(regions(&board, base, boot, &inspection))?;
+    print::line(regions(&board, base, boot, &inspection, !args.no_records))?;
     print::text_only(trust(&inspection, &keys))
 }
 
@@ -141,7 +151,22 @@ fn put(flash: &mut [u8], range: Range<u32>, bytes: &[u8]) {
     region.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell = *byte);
 }
 
-fn regions(board: &Board, base: u32, boot: Option<(&Path, &[u8])>, inspection: &Inspection<'_>) -> Table {
+/// The flash with its first record: the image in slot A is confirmed.
+fn first_record(path: &Path, flash: Vec<u8>, board: &Board, security_counter: u32) -> Result<Vec<u8>, Failure> {
+    let mut memory = FileFlash::holding(board, &flash);
+    let device = boot_stage::device(board, None, None);
+    let outcome = Control::new(&device, &mut memory).initialize(Slot::A, security_counter);
+    outcome.map_err(|error| Failure::refused(path.display(), format_args!("the first record: {error}")))?;
+    Ok(memory.bytes().to_vec())
+}
+
+fn regions(
+    board: &Board,
+    base: u32,
+    boot: Option<(&Path, &[u8])>,
+    inspection: &Inspection<'_>,
+    records: bool,
+) -> Table {
     let mut table = Table::default();
     table.row([&"region", &"from", &"to", &"bytes", &"content"]);
     for (region, range) in board.regions() {
@@ -155,6 +180,9 @@ fn regions(board: &Board, base: u32, boot: Option<(&Path, &[u8])>, inspection: &
                     "image {}, {size}, security counter {}, and trailer",
                     manifest.version, manifest.security_counter
                 )
+            }
+            (Region::Records, _) if records => {
+                format!("slot A confirmed, security counter {}", inspection.manifest.security_counter)
             }
             _ => "erased".into(),
         };

@@ -1,38 +1,34 @@
 //! `lockgate install`: what a device does with a package, on a flash that is a file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use lockgate::{Device, KeySet, Refusal, Running, Slot, Strategy, Uuid, Verified, Version};
-use serde_json::json;
+use lockgate::{BootReason, BootStatus, Control, Device, Running, UpdateState, Uuid, Version};
 
+use super::options::{FlashOptions, CUT_HELP};
 use super::values;
 use crate::board::Board;
+use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
-use crate::flash_file::FileFlash;
-use crate::install::{self, Audit, Report, Session, Stopped};
+use crate::install::{self, Audit, Done, Outcome, Report, Session, Stopped};
 use crate::keys;
 use crate::slots::{self, SlotState};
-use crate::style::{count, Style, Tone};
 use crate::transport::Transport;
 
 /// Install a package on a flash in a file, as a device does.
 ///
 /// The device's own code runs here: lockgate's updater on a simulated flash that keeps the rules of a real
 /// one (it must be erased before it is written, in whole sectors). Every operation is in the file when it
-/// returns, so killing this command leaves what a power cut leaves.
+/// returns, so killing this command leaves what a power cut leaves. An install that was cut goes on from its
+/// last checkpoint; one that is complete is activated: the boot stage tries it at the next boot.
 #[derive(clap::Args)]
+#[command(after_long_help = CUT_HELP)]
 pub(crate) struct Args {
     /// The package: a file, `-` for standard input, or an http:// or https:// URL
     #[arg(value_name = "PACKAGE|-|URL")]
     package: String,
 
-    /// The flash; made, erased, if there is no such file
-    #[arg(long, value_name = "FILE")]
-    flash: PathBuf,
-
-    /// The device's chip and layout: a built-in board (see `lockgate map --list`) or a TOML file
-    #[arg(long, value_name = "BOARD|FILE")]
-    geometry: String,
+    #[command(flatten)]
+    on: FlashOptions,
 
     /// A public key that the device trusts, in PEM; may be repeated
     #[arg(short, long = "key", value_name = "PEM", required = true)]
@@ -54,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     component: u16,
 
-    /// The device's security counter [default: that of the image that runs]
+    /// The device's security counter [default: the records', or that of the image that runs]
     #[arg(long, value_name = "N")]
     security_counter: Option<u32>,
 
@@ -74,6 +70,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 3)]
     retries: u32,
 
+    /// Leave the image in its slot, and do not ask the boot stage to try it
+    #[arg(long)]
+    no_activate: bool,
+
     /// One event a line, in JSON
     #[arg(long)]
     json: bool,
@@ -85,154 +85,102 @@ fn block_buffer(text: &str) -> Result<u32, String> {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let board = Board::named_or_file(&args.geometry)?;
+    let board = args.on.board()?;
+    let layout = board.layout();
     let keys = keys::key_set(&args.keys, Some(args.threshold))?;
     let mut transport = Transport::new(&args.package, args.ca.as_deref())?;
     if let Transport::File(package) = &transport {
         // Before a flash file is made for nothing.
         std::fs::metadata(package).map_err(|error| Failure::io(package, error))?;
     }
-    let mut flash = FileFlash::open(&args.flash, &board)?;
-    let running = running(&args, &board, &flash, &keys);
-    let target = board.layout().target(running.slot);
+    let mut flash = args.on.open_or_make(&board)?;
+    let identity = Identity { vendor: args.vendor, class: args.class, component: args.component };
+    let device: &'static Device<'static> = Box::leak(Box::new(boot_stage::device(&board, Some(identity), Some(keys))));
 
-    let [a, b] = board.load_addresses();
-    let device = Device::new(board.layout(), args.vendor, args.class, keys).component(args.component);
-    let mut session = Session::new(device.load_addresses(a, b), running, &mut flash, args.block_buffer)
-        .ok_or_else(|| Failure::usage("--block-buffer", args.block_buffer))?;
+    let found = slots::look(flash.bytes(), layout, Some(&keys));
+    let path = &args.on.flash;
+    let now = Control::new(device, &mut flash).status().map_err(|error| Failure::io(path, error))?;
+    let (running, told) = running(&args, &found, &now, &board);
+    let target = layout.target(running.slot);
+    let waits = waits(&now, &found, &board);
+
     let mut report = Report::new(args.json);
-    report.say("running", &describe(&running));
-    let outcome = session.run(&mut transport, args.retries, |event| report.tell(&event));
-    let received = session.into_received();
+    report.say("running", &describe(&running, &now));
+    let mut session = Session::new(device, told.then_some(running), &mut flash, args.block_buffer)
+        .ok_or_else(|| Failure::usage("--block-buffer", args.block_buffer))?
+        .waiting_for_reset(now.manifest.filter(|_| waits));
+    let mut outcome = session.run(&mut transport, args.retries, |event| report.tell(&event));
     report.end();
-
-    let audit = Audit::of(&flash.journal().borrow(), board.layout(), target, &received, &keys);
-    match outcome {
-        Ok(verified) => {
-            report_success(&report, &args, &board, &flash, &verified, &keys, audit);
-            match audit.unauthentic {
-                0 => Ok(()),
-                bytes => Err(Failure::refused(transport.name(), format_args!("{bytes} bytes that no key signed for are in flash: this is a defect of lockgate, please report it"))),
-            }
-        }
-        Err(stopped) => {
-            let hint = hint(&stopped, &board, target);
-            Err(report_failure(&report, &transport.name(), &args.flash, &stopped, audit, &hint))
-        }
+    let pending = matches!(outcome, Err(Stopped::Waits)) && now.update == UpdateState::Pending;
+    if matches!(outcome, Err(Stopped::Waits)) && !pending {
+        report.say("staged", "the image was complete before power was cut: nothing of it is sent again");
+        report.json(|| serde_json::json!({ "event": "staged" }));
+        outcome = session.staged();
     }
+    let received = session.into_received();
+
+    let outcome = outcome.and_then(|receipt| {
+        let done = Done::from(&receipt);
+        if !args.no_activate {
+            Control::new(device, &mut flash).try_next(receipt)?;
+        }
+        Ok(done)
+    });
+    let slot = layout.slot_range(target);
+    let package = received.with(flash.bytes().get(slot.start as usize..slot.end as usize).unwrap_or_default());
+    let audit = Audit::of(&flash.journal().borrow(), layout, target, &package, &keys);
+    let told = Outcome { report: &report, board: &board, path, package: transport.name(), audit, steps: flash.steps() };
+    if let Some(cut) = flash.cut() {
+        return Err(told.cut(&cut));
+    }
+    match outcome {
+        Ok(done) => told.verified(&done, !args.no_activate, &slots::look(flash.bytes(), layout, Some(&keys)))?,
+        Err(_) if pending => told.pending(target),
+        Err(stopped) => return Err(told.stopped(&stopped, target)),
+    }
+    if let Some(text) = args.on.not_cut(&flash) {
+        report.say("cut", &text);
+    }
+    Ok(())
 }
 
-/// What runs: told from the flash, unless the options say otherwise.
-fn running(args: &Args, board: &Board, flash: &FileFlash, keys: &KeySet<'_>) -> Running {
-    let found = slots::look(flash.bytes(), board.layout(), Some(keys));
-    let mut running = slots::running(&found, board.layout().strategy()).unwrap_or(Running::factory());
+/// What runs; and whether the device is to be told, since its records do not say so or the options know better.
+fn running(args: &Args, found: &[SlotState; 2], now: &BootStatus, board: &Board) -> (Running, bool) {
+    let mut running = match now.recorded {
+        false => slots::running(found, board.layout().strategy()).unwrap_or(Running::factory()),
+        true => {
+            let slot = Running { slot: now.running, ..Running::factory() };
+            let named = slots::named(found, now.running).map_or(slot, |image| Running {
+                version: image.manifest.version,
+                image: Some(image.manifest.image_digest.into()),
+                ..slot
+            });
+            Running { security_counter: now.security_counter, ..named }
+        }
+    };
     if let Some(counter) = args.security_counter {
         running.security_counter = counter;
     }
     if let Some(version) = args.running_version {
         running.version = version;
     }
-    running
+    (running, !now.recorded || args.security_counter.is_some() || args.running_version.is_some())
 }
 
-fn describe(running: &Running) -> String {
+/// Whether the update of the records is whole in its slot: power was cut before its receipt was used, or it is activated.
+fn waits(now: &BootStatus, found: &[SlotState; 2], board: &Board) -> bool {
+    let image = slots::named(found, board.layout().target(now.confirmed));
+    let whole = image.is_some_and(|image| image.intact && now.manifest == Some(image.manifest_digest));
+    whole && matches!(now.update, UpdateState::Receiving | UpdateState::Pending)
+}
+
+fn describe(running: &Running, now: &BootStatus) -> String {
     let Running { slot, version, security_counter, image } = running;
     let state = format!("version {version}, security counter {security_counter}");
-    match image {
-        Some(_) => format!("slot {slot}, {state}"),
-        None => format!("slot {slot} has no signed image: taken as fresh from the factory, {state}"),
-    }
-}
-
-fn counters(audit: Audit) -> serde_json::Value {
-    json!({
-        "bytes_programmed": audit.programmed,
-        "sector_erases": audit.erases,
-        "unauthentic_bytes": audit.unauthentic,
-    })
-}
-
-fn report_success(
-    report: &Report,
-    args: &Args,
-    board: &Board,
-    flash: &FileFlash,
-    verified: &Verified,
-    keys: &KeySet<'_>,
-    audit: Audit,
-) {
-    report.json(|| {
-        json!({
-            "event": "verified",
-            "slot": verified.slot().to_string(),
-            "version": verified.version().to_string(),
-            "security_counter": verified.security_counter(),
-            "image_size": verified.image_size(),
-            "image_digest": verified.image_digest().to_string(),
-            "manifest_digest": verified.manifest_digest().to_string(),
-            "flash": args.flash.display().to_string(),
-            "counters": counters(audit),
-        })
-    });
-    for SlotState { slot, content } in slots::look(flash.bytes(), board.layout(), Some(keys)) {
-        report.say(&format!("slot {slot}"), &content.to_string());
-    }
-    report.say("flash", &flash_line(audit));
-    report.say("next", next(board.layout().strategy(), verified.slot()));
-}
-
-fn flash_line(audit: Audit) -> String {
-    let signed = match audit.unauthentic {
-        0 => "every one of them signed for".into(),
-        bytes => Style::stdout().paint(Tone::Bad, format_args!("{bytes} of them signed for by nobody")),
-    };
-    let erased = count(audit.erases, "sector", "sectors");
-    format!("{erased} erased, {} programmed, {signed}", count(audit.programmed, "byte", "bytes"))
-}
-
-fn next(strategy: Strategy, slot: Slot) -> &'static str {
-    match (strategy, slot) {
-        (Strategy::Swap, _) => "the boot stage exchanges the slots and starts the new image on trial",
-        (Strategy::Foreign, _) => "the bootloader is to be asked to try the new image",
-        (Strategy::Select, Slot::A) => "the boot stage starts slot A on trial",
-        (Strategy::Select, Slot::B) => "the boot stage starts slot B on trial",
-    }
-}
-
-/// What the package must be made with, where the board knows.
-fn hint(stopped: &Stopped, board: &Board, target: Slot) -> String {
-    let [a, b] = board.load_addresses();
-    let runs_at = if target == Slot::A { a } else { b };
-    match stopped {
-        Stopped::Refused(Refusal::NoLoadAddress | Refusal::LoadAddress { .. }) => {
-            let name = board.name();
-            format!("; slot {target} of {name} runs at {runs_at:#010x}: link for it, and pack with --load-address {runs_at:#010x}")
-        }
-        _ => String::new(),
-    }
-}
-
-fn report_failure(report: &Report, package: &str, path: &Path, stopped: &Stopped, audit: Audit, hint: &str) -> Failure {
-    let refused = matches!(stopped, Stopped::Refused(_) | Stopped::Truncated(_));
-    report.json(|| {
-        json!({
-            "event": if refused { "refused" } else { "error" },
-            "why": stopped.to_string(),
-            "counters": counters(audit),
-        })
-    });
-    let reached = match audit.programmed {
-        0 => "nothing of it reached flash".into(),
-        bytes if audit.unauthentic == 0 => {
-            format!("{} reached flash, every one of them signed for", count(bytes, "byte", "bytes"))
-        }
-        bytes => format!("{bytes} bytes reached flash, {} of them SIGNED FOR BY NOBODY", audit.unauthentic),
-    };
-    match stopped {
-        Stopped::Refused(_) | Stopped::Truncated(_) => {
-            Failure::refused(package, format_args!("{stopped}; {reached}{hint}"))
-        }
-        Stopped::Transport(why) => Failure::Io(format!("{package}: {why}; {reached}")),
-        Stopped::Flash(why) => Failure::io(path, format_args!("{why}; {reached}")),
+    match (image, now.reason) {
+        (Some(_), reason @ BootReason::Trial { .. }) => format!("slot {slot}, {state}, {}", boot_stage::why(reason)),
+        (Some(_), _) => format!("slot {slot}, {state}"),
+        (None, _) if now.recorded => format!("slot {slot} has no signed image, {state}"),
+        (None, _) => format!("slot {slot} has no signed image: taken as fresh from the factory, {state}"),
     }
 }

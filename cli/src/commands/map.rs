@@ -11,11 +11,16 @@ use crate::map::Picture;
 use crate::print;
 use crate::style::{self, Style};
 
-/// Show what is where in a flash, or print a board's layout as source.
+/// Show what is where in a flash, and what its records say; or print a board's layout as source.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The flash; without one, the layout is shown on an erased flash
-    flash: Option<PathBuf>,
+    #[arg(value_name = "FLASH")]
+    path: Option<PathBuf>,
+
+    /// The same as an option, as the commands that change a flash have it
+    #[arg(long = "flash", value_name = "FILE", conflicts_with = "path")]
+    option: Option<PathBuf>,
 
     /// The chip and its layout: a built-in board or a TOML file
     #[arg(long, value_name = "BOARD|FILE", required_unless_present = "list")]
@@ -33,16 +38,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Print regions and slots as JSON
+    /// Print regions, slots and records as JSON
     #[arg(long, group = "form")]
     json: bool,
 
     /// Print the layout as Rust source for the device's firmware
-    #[arg(long, group = "form", conflicts_with_all = ["flash", "svg"])]
+    #[arg(long, group = "form", conflicts_with_all = ["path", "option", "svg"])]
     rust: bool,
 
     /// Print the regions as a linker's MEMORY (GNU ld)
-    #[arg(long, group = "form", conflicts_with_all = ["flash", "svg"])]
+    #[arg(long, group = "form", conflicts_with_all = ["path", "option", "svg"])]
     memory_x: bool,
 
     /// Where the processor sees the flash, for --memory-x [default: the chip's own]
@@ -50,7 +55,7 @@ pub(crate) struct Args {
     base_address: Option<u32>,
 
     /// List the built-in boards
-    #[arg(long, group = "form", conflicts_with_all = ["flash", "geometry", "svg"])]
+    #[arg(long, group = "form", conflicts_with_all = ["path", "option", "geometry", "svg"])]
     list: bool,
 }
 
@@ -73,13 +78,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         [] => None,
         paths => Some(keys::key_set(paths, args.threshold)?),
     };
-    let flash = match &args.flash {
+    let path = args.path.as_ref().or(args.option.as_ref());
+    let flash = match path {
         Some(path) => flash_file::read(path, &board)?,
         None => vec![board.layout().geometry().erased(); board.capacity() as usize],
     };
     let picture = Picture::new(&board, &flash, keys.as_ref());
     if let Some(path) = &args.svg {
-        let inputs: Vec<_> = args.flash.iter().chain(&args.keys).map(PathBuf::as_path).collect();
+        let inputs: Vec<_> = args.path.iter().chain(&args.option).chain(&args.keys).map(PathBuf::as_path).collect();
         files::check_output(path, &inputs)?;
         files::write(path, picture.svg().as_bytes())?;
     }

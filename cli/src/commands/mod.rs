@@ -1,13 +1,17 @@
 //! The commands, one file each.
 
+mod boot;
 mod completions;
+mod confirm;
 mod demo;
 mod factory;
 mod inspect;
 mod install;
 mod keygen;
 mod map;
+mod options;
 mod pack;
+mod reject;
 mod serve;
 mod values;
 mod verify;
@@ -25,6 +29,9 @@ pub(crate) enum Command {
     Factory(factory::Args),
     Completions(completions::Args),
     Install(install::Args),
+    Boot(boot::Args),
+    Confirm(confirm::Args),
+    Reject(reject::Args),
     Map(map::Args),
     Serve(serve::Args),
     Demo(demo::Args),
@@ -40,6 +47,9 @@ impl Command {
             Self::Factory(args) => factory::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Install(args) => install::run(args),
+            Self::Boot(args) => boot::run(args),
+            Self::Confirm(args) => confirm::run(args),
+            Self::Reject(args) => reject::run(args),
             Self::Map(args) => map::run(args),
             Self::Serve(args) => serve::run(args),
             Self::Demo(args) => demo::run(args),

@@ -2,10 +2,11 @@
 
 use lockgate::pack::{Package, Signer, SigningKey, Update};
 use lockgate::sim::Rule;
-use lockgate::{wire, KeySet, Refusal, Running, Uuid, Version};
+use lockgate::{wire, BootReason, Control, KeySet, Refusal, Slot, Uuid, Verified, Version};
 
 use super::stage::Stage;
 use super::{package, say, BLOCK, CLASS, VENDOR};
+use crate::boot_stage;
 use crate::failure::Failure;
 use crate::flash_file::FileFlash;
 use crate::install::{Audit, Event, Session, Stopped};
@@ -42,14 +43,12 @@ pub(super) struct Outcome {
     signed: u64,
     /// Bytes programmed of anything else, ever.
     forged: u64,
-    /// The flash after the device completed the update all the same.
-    pub(super) flash: Option<Vec<u8>>,
 }
 
 impl Attack {
     /// All of them, against an update to `image`.
     pub(super) fn all(stage: &Stage, image: &[u8]) -> Result<Vec<Self>, Failure> {
-        let good = package(image, NEXT, &stage.key)?;
+        let good = package(image, NEXT, COUNTER, &stage.key)?;
         let build = |update: Update, key: &SigningKey| {
             update.build(image, &mut [&mut key.clone()]).map_err(|error| Failure::refused("--image", error))
         };
@@ -113,46 +112,49 @@ impl Attack {
         ])
     }
 
-    /// Lets a device in the state of `flash` download it.
-    pub(super) fn run(self, stage: &Stage, flash: &[u8], running: Running, style: Style) -> Result<Outcome, Failure> {
+    /// Lets a device in the state of `flash`, which runs the first package's image in `running`, download it.
+    pub(super) fn run(self, stage: &Stage, flash: &[u8], running: Slot, style: Style) -> Result<Outcome, Failure> {
         print::line(format_args!("   {}", style.paint(Tone::Strong, &self.title)))?;
         stage.publish(self.file, &self.package)?;
         let mut flash = FileFlash::holding(&stage.board, flash);
         let layout = stage.board.layout();
-        let slot = layout.target(running.slot);
+        let slot = layout.target(running);
         let range = layout.slot_range(slot);
         flash.chip().oracle(range.start..range.end - wire::TRAILER_SIZE, self.image()?);
         let journal = flash.journal();
         let audit = || Audit::of(&journal.borrow(), layout, slot, self.authentic.bytes(), &stage.keys);
 
-        let mut session = stage.session(running, &mut flash, self.keys)?;
+        let mut session = stage.session(&mut flash, self.keys)?;
         let stopped = session.run(&mut stage.transport(self.file), 0, |_| {}).err();
         let mut refused = stopped.as_ref().is_some_and(self.expected);
         let why = stopped.map_or_else(|| "NOT REFUSED".into(), |stopped| stopped.to_string());
         say(style, "refused", &style.paint(if refused { Tone::Good } else { Tone::Bad }, why));
         let found = audit();
         say(style, "in flash", &in_flash(found));
-        refused &= !self.early || (found.erases == 0 && found.programmed == 0);
-        let runs = if self.mended { Some(self.mend(stage, &mut session, style)?) } else { None };
+        refused &= !self.early || (found.erases, found.programmed, found.record_bytes) == (0, 0, 0);
+        let mended = if self.mended { self.mend(stage, &mut session, style)? } else { None };
+        refused &= self.mended == mended.is_some();
         drop(session);
+        if let Some(receipt) = mended {
+            refused &= Control::new(&stage.device(self.keys), &mut flash).try_next(receipt).is_ok();
+        }
 
-        let now = slots::running(&slots::look(flash.bytes(), layout, Some(&stage.keys)), layout.strategy());
-        refused &= now.map(|now| now.version) == Some(if self.mended { NEXT } else { running.version });
-        refused &= runs != Some(false);
+        // What the boot stage starts next: the image that ran, or the mended one on trial.
+        let slots = slots::look(flash.bytes(), layout, Some(&stage.keys));
+        let next = boot_stage::next(&stage.board, flash.bytes(), &slots, &stage.keys);
+        let expected = match self.mended {
+            true => (slot, BootReason::Trial { attempt: 1, limit: 3 }),
+            false => (running, BootReason::Confirmed),
+        };
+        refused &= next == Some(expected);
         refused &= flash.chip().violations().iter().all(|violation| violation.rule != Rule::Unauthentic);
         let Audit { unauthentic, .. } = audit();
-        Ok(Outcome {
-            flash: self.mended.then(|| flash.bytes().to_vec()),
-            title: self.title,
-            refused,
-            signed: found.programmed - found.unauthentic,
-            forged: unauthentic,
-        })
+        Ok(Outcome { title: self.title, refused, signed: found.programmed - found.unauthentic, forged: unauthentic })
     }
 
-    /// The device asks once more, and this time nobody is in between. Whether it completes, and without
-    /// starting over.
-    fn mend(&self, stage: &Stage, session: &mut Session<'_>, style: Style) -> Result<bool, Failure> {
+    /// The device asks once more, and this time nobody is in between. The receipt, if it completes without starting
+    /// over.
+    fn mend(&self, stage: &Stage, session: &mut Session<'_>, style: Style) -> Result<Option<Verified>, Failure> {
         let position = session.position();
         stage.publish("firmware-1.5.0.lgu", self.authentic.bytes())?;
         let mut began = None;
@@ -172,11 +174,11 @@ impl Attack {
                     verified.slot()
                 );
                 say(style, "then", &text);
-                Ok(began == Some(position) && position > 0)
+                Ok((began == Some(position) && position > 0).then_some(verified))
             }
             Err(stopped) => {
                 say(style, "then", &style.paint(Tone::Bad, format_args!("it asks again, in vain: {stopped}")));
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -190,7 +192,7 @@ impl Attack {
 /// What reached the flash of a package that was refused.
 fn in_flash(audit: Audit) -> String {
     match audit {
-        Audit { erases: 0, programmed: 0, .. } => "nothing: not one sector was erased".into(),
+        Audit { erases: 0, programmed: 0, record_bytes: 0, .. } => "nothing: not one sector was erased".into(),
         Audit { programmed, unauthentic: 0, .. } => {
             format!("{}, each one signed for; of the rest: 0 bytes", count(programmed, "byte", "bytes"))
         }

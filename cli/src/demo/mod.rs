@@ -4,6 +4,7 @@
 
 mod attacks;
 mod stage;
+mod story;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -11,14 +12,15 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use lockgate::pack::{Package, SigningKey, Update};
-use lockgate::{Running, Uuid, Version};
+use lockgate::{Slot, Uuid, Verified, Version};
 
 use crate::failure::Failure;
+use crate::flash_file::FileFlash;
 use crate::install::{line, Event, Report};
 use crate::keys;
 use crate::map::Picture;
 use crate::print;
-use crate::slots::{self, kib};
+use crate::slots::kib;
 use crate::style::{self, count, Style, Tone};
 use attacks::Attack;
 use stage::Stage;
@@ -29,6 +31,8 @@ const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 /// What the device's block buffer has, and what blocks are cut to.
 const BLOCK: u32 = 1024;
+/// Image bytes between two checkpoints of the device's.
+const CHECKPOINTS: u32 = 4096;
 /// Long enough to be watched.
 const BAR_TIME: Duration = Duration::from_millis(1500);
 
@@ -49,7 +53,7 @@ pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<()
 
     heading(style, 1, "The vendor makes a key and signs a firmware image")?;
     let key = SigningKey::generate_bench();
-    let first = package(&image, Version::new(1, 4, 0, 0), &key)?;
+    let first = package(&image, Version::new(1, 4, 0, 0), attacks::COUNTER, &key)?;
     let stage = Stage::new(&home, key, first)?;
     say(style, "key", &keys::label(&stage.key_id()));
     say(style, "package", &describe(&stage.first));
@@ -66,23 +70,31 @@ pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<()
         "device",
         &format!("ESP8266, a block buffer of {}, {} of flash, all erased", kib(BLOCK), kib(board.capacity())),
     );
-    let flash = install(&stage)?;
+    let flash = story::first_start(&stage, install(&stage)?, style)?;
     print::line("")?;
     let picture = Picture::new(board, &flash, Some(&stage.keys)).terminal(style, style::width() - 3);
     print::text_only(indented(&picture))?;
 
     heading(style, 4, "Version 1.5.0 is next, and somebody is in between")?;
-    let running = slots::running(&slots::look(&flash, board.layout(), Some(&stage.keys)), board.layout().strategy())
-        .ok_or_else(|| Failure::Refused("the device does not run what it installed".into()))?;
-    say(
-        style,
-        "running",
-        &format!("slot {}, version {}, security counter {}", running.slot, running.version, running.security_counter),
-    );
-    let outcomes = attack(&stage, &flash, running, &image, style)?;
-    let after = outcomes.iter().find_map(|outcome| outcome.flash.as_deref()).unwrap_or(&flash);
-    stage.keep(directory, after)?;
-    attacks::verdict(&outcomes, style)?;
+    let running = format!("slot B, version {}, security counter {}", stage.first.manifest().version, attacks::COUNTER);
+    say(style, "running", &running);
+    // Another image than the one that runs: the same one, with its version at the end.
+    let next = [&image, b"version 1.5.0\0\0\0".as_slice()].concat();
+    attacks::verdict(&attack(&stage, &flash, &next, style)?, style)?;
+
+    heading(style, 5, "Version 1.5.0 comes as it was made, and power fails on the way")?;
+    let next = package(&next, Version::new(1, 5, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let (flash, receipt) = story::power_cut(&stage, &flash, &next, style)?;
+
+    heading(style, 6, "A reset: it is on trial, shows that it works, and is confirmed")?;
+    let flash = story::trial(&stage, &flash, receipt, style)?;
+
+    heading(style, 7, "Version 1.6.0 is signed, and hangs")?;
+    let bad = [&image, b"version 1.6.0\0\0\0".as_slice()].concat();
+    let bad = package(&bad, Version::new(1, 6, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let flash = story::revert(&stage, &flash, &bad, style)?;
+    stage.keep(directory, &flash)?;
+    print::line(format_args!("\n   {}", style.paint(Tone::Good, "every line of it went as it must")))?;
     if let Some(directory) = directory {
         let path = directory.display();
         print::line(format_args!(
@@ -113,8 +125,8 @@ fn indented(text: &str) -> String {
 }
 
 /// An update of the demo's device, signed by `key`.
-fn package(image: &[u8], version: Version, key: &SigningKey) -> Result<Package, Failure> {
-    let update = Update::new(VENDOR, CLASS, version, attacks::COUNTER);
+fn package(image: &[u8], version: Version, counter: u32, key: &SigningKey) -> Result<Package, Failure> {
+    let update = Update::new(VENDOR, CLASS, version, counter);
     update.build(image, &mut [&mut key.clone()]).map_err(|error| Failure::refused("--image", error))
 }
 
@@ -134,8 +146,8 @@ fn describe(package: &Package) -> String {
     )
 }
 
-/// The first update: nothing is in its way. Gives the flash as it is then.
-fn install(stage: &Stage) -> Result<Vec<u8>, Failure> {
+/// The first update: nothing is in its way. Gives the flash as it is then, and the receipt.
+fn install(stage: &Stage) -> Result<(FileFlash, Verified), Failure> {
     let mut flash = stage.fresh();
     let mut report = Report::new(false).indented("   ");
     let pause = if std::io::stderr().is_terminal() {
@@ -143,19 +155,17 @@ fn install(stage: &Stage) -> Result<Vec<u8>, Failure> {
     } else {
         Duration::ZERO
     };
-    let outcome = stage.session(Running::factory(), &mut flash, stage.keys)?.run(
-        &mut stage.transport("firmware-1.4.0.lgu"),
-        0,
-        |event| {
-            report.tell(&event);
-            if let Event::Progress(_) = event {
-                sleep(pause);
-            }
-        },
-    );
+    let outcome = stage.session(&mut flash, stage.keys)?.run(&mut stage.transport("firmware-1.4.0.lgu"), 0, |event| {
+        report.tell(&event);
+        if let Event::Progress(_) = event {
+            sleep(pause);
+        }
+    });
     report.end();
     let verified = outcome.map_err(|stopped| Failure::Refused(format!("the good package: {stopped}")))?;
-    let erased = count(flash.journal().borrow().erases, "sector", "sectors");
+    let slot = stage.board.layout().slot_range(verified.slot());
+    let erased = flash.journal().borrow().erases.iter().filter(|at| slot.contains(at)).count();
+    let erased = count(erased as u64, "sector", "sectors");
     report.say(
         "verified",
         &format!(
@@ -164,24 +174,15 @@ fn install(stage: &Stage) -> Result<Vec<u8>, Failure> {
             verified.version()
         ),
     );
-    Ok(flash.bytes().to_vec())
+    Ok((flash, verified))
 }
 
 /// Every attack in turn, each on a device in the same state.
-fn attack(
-    stage: &Stage,
-    flash: &[u8],
-    running: Running,
-    image: &[u8],
-    style: Style,
-) -> Result<Vec<attacks::Outcome>, Failure> {
-    // Another image than the one that runs: the same one, with its version at the end.
-    let mut next = image.to_vec();
-    next.extend(b"version 1.5.0\0\0\0");
+fn attack(stage: &Stage, flash: &[u8], next: &[u8], style: Style) -> Result<Vec<attacks::Outcome>, Failure> {
     let mut outcomes = Vec::new();
-    for attack in Attack::all(stage, &next)? {
+    for attack in Attack::all(stage, next)? {
         print::line("")?;
-        outcomes.push(attack.run(stage, flash, running, style)?);
+        outcomes.push(attack.run(stage, flash, Slot::B, style)?);
     }
     Ok(outcomes)
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use lockgate::pack::{self, Package, Signer, SigningKey};
-use lockgate::{Device, KeyId, KeySet, PublicKey, Running};
+use lockgate::{Device, KeyId, KeySet, PublicKey};
 use tokio::sync::oneshot;
 
-use super::{say, BLOCK, CLASS, VENDOR};
+use super::{say, BLOCK, CHECKPOINTS, CLASS, VENDOR};
 use crate::board::Board;
+use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
 use crate::flash_file::FileFlash;
 use crate::install::Session;
@@ -97,16 +98,16 @@ impl Stage {
         FileFlash::in_memory(&self.board)
     }
 
-    /// The device, with these keys, in this state.
-    pub(super) fn session<'f>(
-        &self,
-        running: Running,
-        flash: &'f mut FileFlash,
-        keys: KeySet<'static>,
-    ) -> Result<Session<'f>, Failure> {
-        let [a, b] = self.board.load_addresses();
-        let device = Device::new(self.board.layout(), VENDOR, CLASS, keys).load_addresses(a, b);
-        Session::new(device, running, flash, BLOCK).ok_or_else(|| Failure::Refused("no such block buffer".into()))
+    /// The device, with these keys.
+    pub(super) fn device(&self, keys: KeySet<'static>) -> Device<'static> {
+        let identity = Identity { vendor: VENDOR, class: CLASS, component: 0 };
+        boot_stage::device(&self.board, Some(identity), Some(keys)).checkpoint_interval(CHECKPOINTS)
+    }
+
+    /// The device's updater, with these keys, on this flash.
+    pub(super) fn session<'f>(&self, flash: &'f mut FileFlash, keys: KeySet<'static>) -> Result<Session<'f>, Failure> {
+        let device = Box::leak(Box::new(self.device(keys)));
+        Session::new(device, None, flash, BLOCK).ok_or_else(|| Failure::Refused("no such block buffer".into()))
     }
 
     /// Leaves key and flash behind, if the directory is to stay.

@@ -1,5 +1,5 @@
 //! An independent look at what reached the flash: every byte that was programmed is held against the package,
-//! judged by the packer's reader and not by the device's.
+//! judged by the packer's reader and not by the device's. Records are the device's own, and are counted apart.
 
 use lockgate::{pack, wire, KeySet, Layout, Slot};
 
@@ -8,12 +8,16 @@ use crate::flash_file::{Journal, Written};
 /// What reached the flash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audit {
-    /// Sectors erased.
+    /// Sectors erased, but for those of the records.
     pub(crate) erases: u64,
-    /// Bytes programmed.
+    /// Bytes programmed anywhere but in the records.
     pub(crate) programmed: u64,
     /// Of these, bytes that no trusted key has signed for: always 0, or lockgate is broken.
     pub(crate) unauthentic: u64,
+    /// Sectors of the records erased.
+    pub(crate) record_erases: u64,
+    /// Bytes of records programmed.
+    pub(crate) record_bytes: u64,
 }
 
 impl Audit {
@@ -24,8 +28,19 @@ impl Audit {
         let range = layout.slot_range(slot);
         let trailer = range.end.saturating_sub(wire::TRAILER_SIZE);
         let erased = layout.geometry().erased();
-        let mut audit = Self { erases: journal.erases, ..Self::default() };
+        let records = layout.records_range();
+        let mut audit = Self::default();
+        for at in &journal.erases {
+            match records.contains(at) {
+                true => audit.record_erases += 1,
+                false => audit.erases += 1,
+            }
+        }
         for Written { at, bytes } in &journal.writes {
+            if records.contains(at) && records.end - at >= bytes.len() as u32 {
+                audit.record_bytes += bytes.len() as u64;
+                continue;
+            }
             audit.programmed += bytes.len() as u64;
             let good = |(address, byte): (u32, &u8)| match address {
                 _ if !range.contains(&address) => false,
@@ -80,7 +95,9 @@ mod tests {
     fn honest(layout: &Layout, image: &[u8], head: &[u8]) -> Journal {
         let range = layout.slot_range(Slot::B);
         let trailer = Written { at: range.end - wire::TRAILER_SIZE, bytes: head.into() };
-        Journal { writes: vec![trailer, Written { at: range.start, bytes: image.into() }], erases: 2 }
+        let record = Written { at: layout.records_range().start, bytes: vec![0; 12] };
+        let erases = vec![layout.records_range().start, range.end - 4096, range.start];
+        Journal { writes: vec![trailer, Written { at: range.start, bytes: image.into() }, record], erases }
     }
 
     #[test]
@@ -95,7 +112,9 @@ mod tests {
 
         let good = honest(layout, &image, package.head());
         let all = Audit::of(&good, layout, Slot::B, package.bytes(), &keys);
-        assert_eq!(all, Audit { erases: 2, programmed: (3000 + package.head().len()) as u64, unauthentic: 0 });
+        let programmed = (3000 + package.head().len()) as u64;
+        let expected = Audit { erases: 2, programmed, unauthentic: 0, record_erases: 1, record_bytes: 12 };
+        assert_eq!(all, expected);
 
         let mut forged = honest(layout, &image, package.head());
         forged.writes[1].bytes[1234] ^= 1;
@@ -105,6 +124,11 @@ mod tests {
         let mut astray = honest(layout, &image, package.head());
         astray.writes[1].at = layout.slot_range(Slot::A).start;
         assert_eq!(judge(&astray, package.bytes()), 3000);
+
+        // The records are no way around it: a write that reaches beyond them is none of theirs.
+        let mut beyond = honest(layout, &image, package.head());
+        beyond.writes[2].at = layout.records_range().end - 4;
+        assert_eq!(judge(&beyond, package.bytes()), 12);
 
         // Blocks from a forged one on (but for bytes that read as erased), a manifest with a forged bit, another
         // device's keys: nothing of it counts.

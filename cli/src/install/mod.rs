@@ -4,10 +4,13 @@
 
 mod audit;
 mod buffer;
+mod outcome;
+mod received;
 mod report;
 mod session;
 
 pub(crate) use audit::Audit;
 pub(crate) use buffer::SIZES;
+pub(crate) use outcome::{Done, Outcome};
 pub(crate) use report::{line, Report};
 pub(crate) use session::{Event, Session, Stopped};

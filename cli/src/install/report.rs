@@ -10,7 +10,7 @@ use serde_json::{json, Value};
 use super::session::Event;
 use crate::print;
 use crate::slots::kib;
-use crate::style::{self, Style, Tone};
+use crate::style::{self, count, grouped, Style, Tone};
 
 /// Where events go.
 pub(crate) struct Report {
@@ -127,6 +127,18 @@ fn text(bar: &ProgressBar, style: Style, indent: &str, event: &Event<'_>) {
             );
             bar.suspend(|| line(style, &format!("{indent}offered"), &text));
         }
+        Event::Resumed { position, written, saved } => {
+            let saved = match saved {
+                0 => "sent again and passed over".into(),
+                saved => format!("{} were not sent again", count((*saved).into(), "byte", "bytes")),
+            };
+            let text = format!(
+                "from byte {} of the package: {} of the image are in the slot, {saved}",
+                grouped((*position).into()),
+                count((*written).into(), "byte", "bytes"),
+            );
+            bar.suspend(|| line(style, &format!("{indent}resumed"), &text));
+        }
         Event::Progress(Progress { received, package, written, .. }) => {
             if let Some(package) = package {
                 bar.set_length((*package).into());
@@ -154,6 +166,12 @@ fn value(last: &mut Option<u32>, event: &Event<'_>) -> Option<Value> {
             "image_digest": manifest.image_digest.to_string(),
             "block_size": manifest.block_size(),
             "manifest_digest": digest.to_string(),
+        }),
+        Event::Resumed { position, written, saved } => json!({
+            "event": "resumed",
+            "position": position,
+            "written": written,
+            "bytes_not_sent_again": saved,
         }),
         Event::Progress(Progress { received, package: Some(package), written, image }) => {
             let percent = (u64::from(*received) * 100 / u64::from((*package).max(1))) as u32;

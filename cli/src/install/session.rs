@@ -1,5 +1,5 @@
-//! A package from a transport into an updater: opens, reads, feeds; after a lost connection, goes on where
-//! the updater says.
+//! A package from a transport into an updater: opens, reads, feeds; goes on where the updater says, after a lost
+//! connection and after a reset.
 
 use std::fmt;
 use std::io::Read;
@@ -13,6 +13,7 @@ use lockgate::{
 };
 
 use super::buffer::buffer;
+use super::received::Received;
 use crate::flash_file::{self, FileFlash};
 use crate::transport::{NoStream, Stream, Transport};
 
@@ -23,6 +24,9 @@ pub(crate) enum Event<'e> {
     Opened { offset: u32, position: u32 },
     /// An authenticated manifest that the device takes; nothing is erased yet.
     Offered(&'e Manifest, Digest),
+    /// It goes on at `position`, where an install was interrupted by a reset: `written` bytes of the image are in the
+    /// slot, `saved` bytes of the package are not sent again (0 if the transport cannot leave them out).
+    Resumed { position: u32, written: u32, saved: u32 },
     /// Bytes arrived.
     Progress(Progress),
     /// It goes on from `position` after an interruption.
@@ -40,6 +44,8 @@ pub(crate) enum Stopped {
     Transport(String),
     /// The flash, or the file it is in.
     Flash(String),
+    /// This very update waits already, as the caller said.
+    Waits,
 }
 
 impl fmt::Display for Stopped {
@@ -48,6 +54,7 @@ impl fmt::Display for Stopped {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Truncated(position) => write!(f, "the package ends at byte {position}, before it is complete"),
             Self::Transport(why) | Self::Flash(why) => f.write_str(why),
+            Self::Waits => f.write_str("the image waits in its slot already"),
         }
     }
 }
@@ -57,29 +64,54 @@ impl From<Error<flash_file::Error>> for Stopped {
         match error {
             Error::Refused(refusal) => Self::Refused(refusal),
             Error::Truncated { position } => Self::Truncated(position),
+            Error::Deferred => Self::Waits,
             Error::Flash(error) => Self::Flash(error.to_string()),
             other => Self::Flash(other.to_string()),
         }
     }
 }
 
-type Policy = fn(&Offer<'_>) -> Decision;
+type Policy = Box<dyn FnMut(&Offer<'_>) -> Decision>;
 
 /// A device that waits for a package.
 pub(crate) struct Session<'f> {
     updater: Updater<'static, &'f mut FileFlash, P256, Policy>,
     /// The package as far as it was wanted: what the audit judges by.
-    received: Vec<u8>,
+    received: Received,
     offered: bool,
 }
 
 impl<'f> Session<'f> {
-    /// A device with a block buffer of `block` bytes (one of [`SIZES`](super::SIZES)).
-    pub(crate) fn new(device: Device<'static>, running: Running, flash: &'f mut FileFlash, block: u32) -> Option<Self> {
-        let device: &'static Device<'static> = Box::leak(Box::new(device));
-        let policy: Policy = |_| Decision::Accept;
-        let updater = Updater::with_verifier(device, flash, buffer(block)?, P256).running(running).policy(policy);
-        Some(Self { updater, received: Vec::new(), offered: false })
+    /// A device with a block buffer of `block` bytes (one of [`SIZES`](super::SIZES)). What runs, the records and the
+    /// trailers say, unless it is given.
+    pub(crate) fn new(
+        device: &'static Device<'static>,
+        running: Option<Running>,
+        flash: &'f mut FileFlash,
+        block: u32,
+    ) -> Option<Self> {
+        let accept: Policy = Box::new(|_| Decision::Accept);
+        let updater = Updater::with_verifier(device, flash, buffer(block)?, P256).policy(accept);
+        let updater = match running {
+            Some(running) => updater.running(running),
+            None => updater,
+        };
+        Some(Self { updater, received: Received::default(), offered: false })
+    }
+
+    /// Stops with [`Stopped::Waits`] at the update with this manifest digest, before anything is written.
+    pub(crate) fn waiting_for_reset(mut self, manifest: Option<Digest>) -> Self {
+        let policy: Policy = Box::new(move |offer| match manifest == Some(offer.digest) {
+            true => Decision::Defer,
+            false => Decision::Accept,
+        });
+        self.updater = self.updater.policy(policy);
+        self
+    }
+
+    /// The receipt of the update that was complete before a reset.
+    pub(crate) fn staged(&mut self) -> Result<Verified, Stopped> {
+        Ok(self.updater.staged()?)
     }
 
     /// The next byte of the package that is wanted.
@@ -92,7 +124,7 @@ impl<'f> Session<'f> {
     }
 
     /// The package's bytes as far as they were wanted.
-    pub(crate) fn into_received(self) -> Vec<u8> {
+    pub(crate) fn into_received(self) -> Received {
         self.received
     }
 
@@ -108,8 +140,9 @@ impl<'f> Session<'f> {
         loop {
             let before = self.position();
             let stopped = match transport.open(before) {
-                Ok(stream) => match self.receive(stream, &mut tell) {
-                    Ok(verified) => return Ok(verified),
+                Ok(stream) => match self.receive(stream, transport.can_seek(), &mut tell) {
+                    Ok(Some(verified)) => return Ok(verified),
+                    Ok(None) => continue,
                     Err(stopped) => stopped,
                 },
                 Err(NoStream { why, again: true }) => Stopped::Transport(why),
@@ -125,34 +158,45 @@ impl<'f> Session<'f> {
         }
     }
 
-    /// One stream to its end, or to whatever stops it.
-    fn receive(&mut self, mut stream: Stream, tell: &mut impl FnMut(Event<'_>)) -> Result<Verified, Stopped> {
+    /// One stream to its end, or to whatever stops it. No receipt: the updater knows more than when it was opened, and
+    /// a transport that `can_seek` need not send what is there already.
+    fn receive(
+        &mut self,
+        mut stream: Stream,
+        can_seek: bool,
+        tell: &mut impl FnMut(Event<'_>),
+    ) -> Result<Option<Verified>, Stopped> {
         // Bytes of the package that the device holds are passed over, if the transport sends them again.
         self.updater.stream_at(stream.offset).map_err(|error| Stopped::Transport(error.to_string()))?;
         tell(Event::Opened { offset: stream.offset, position: self.position() });
+        let wanted = self.position();
         let mut at = stream.offset;
         let mut chunk = [0; 1024];
         loop {
             let read = match stream.reader.read(&mut chunk) {
-                Ok(0) => return Ok(self.updater.finish()?),
+                Ok(0) => return Ok(Some(self.updater.finish()?)),
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 // The end of the connection was lost, of the package nothing.
-                Err(_) if self.is_complete() => return Ok(self.updater.finish()?),
+                Err(_) if self.is_complete() => return Ok(Some(self.updater.finish()?)),
                 Err(error) => {
                     self.updater.disconnected();
                     return Err(Stopped::Transport(error.to_string()));
                 }
             };
             let bytes = chunk.get(..read).unwrap_or_default();
-            self.keep(at, bytes);
+            self.received.keep(at, bytes, self.position());
             at = at.saturating_add(read as u32);
             let fed = self.updater.write_all(bytes);
-            self.offer(tell);
+            self.offer(at, can_seek, tell);
             fed?;
             tell(Event::Progress(self.progress()));
             if stream.endless && self.is_complete() {
-                return Ok(self.updater.finish()?);
+                return Ok(Some(self.updater.finish()?));
+            }
+            // Once for each position: a server without Range begins anew at byte 0.
+            if can_seek && self.position() > at.max(wanted) {
+                return Ok(None);
             }
         }
     }
@@ -163,24 +207,23 @@ impl<'f> Session<'f> {
         package == Some(received)
     }
 
-    /// Tells of the manifest once the device has accepted it: it is authentic then, and what was received is
-    /// what was signed.
-    fn offer(&mut self, tell: &mut impl FnMut(Event<'_>)) {
-        if self.offered || self.progress().package.is_none() {
+    /// Tells of the manifest once the device has accepted it: it is authentic then, and what was received is what was
+    /// signed. Bytes up to `at` are fed.
+    fn offer(&mut self, at: u32, can_seek: bool, tell: &mut impl FnMut(Event<'_>)) {
+        let Progress { package: Some(_), written, .. } = self.progress() else { return };
+        if self.offered {
             return;
         }
-        if let Ok(found) = lockgate::pack::inspect(&self.received) {
-            self.offered = true;
-            tell(Event::Offered(&found.manifest, found.manifest_digest));
+        let position = self.position();
+        let Some(found) = self.received.inspect() else { return };
+        self.offered = true;
+        tell(Event::Offered(&found.manifest, found.manifest_digest));
+        if position > at {
+            let head = found.offset + found.head.len();
+            let saved = if can_seek { position.saturating_sub(head as u32) } else { 0 };
+            tell(Event::Resumed { position, written, saved });
+            self.received.passed_over(head, position);
         }
-    }
-
-    /// Keeps what the device does not hold yet; what it holds is not replaced by what a second try brings.
-    fn keep(&mut self, at: u32, bytes: &[u8]) {
-        let (at, wanted) = (at as usize, self.position() as usize);
-        let held = self.received.len().min(wanted).max(at);
-        self.received.resize(held, 0);
-        self.received.extend(bytes.get(held - at..).unwrap_or_default());
     }
 }
 
@@ -189,6 +232,6 @@ fn worth_a_retry(stopped: &Stopped) -> bool {
     match stopped {
         Stopped::Transport(_) | Stopped::Truncated(_) => true,
         Stopped::Refused(refusal) => Error::<()>::Refused(*refusal).kind() == ErrorKind::Retry,
-        Stopped::Flash(_) => false,
+        Stopped::Flash(_) | Stopped::Waits => false,
     }
 }

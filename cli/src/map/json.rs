@@ -2,12 +2,13 @@
 
 use serde_json::{json, Value};
 
-use super::Picture;
+use super::{records, Picture};
+use crate::boot_stage;
 use crate::keys::JsonKey;
 use crate::slots::{Content, Image, Signed, SlotState};
 
 impl Picture<'_> {
-    /// Regions, slots, and which of them boots.
+    /// Regions, slots, which of them boots, and the record log.
     pub(crate) fn json(&self) -> Value {
         let layout = self.board.layout();
         json!({
@@ -16,7 +17,8 @@ impl Picture<'_> {
             "write_unit": layout.geometry().write_unit(),
             "erased_value": layout.geometry().erased(),
             "strategy": format!("{:?}", layout.strategy()).to_lowercase(),
-            "boots": self.boots.map(|slot| slot.to_string()),
+            "boots": self.boots.map(|(slot, _)| slot.to_string()),
+            "boots_why": self.boots.map(|(_, why)| boot_stage::json(why)),
             "regions": self.rows.iter().map(|row| json!({
                 "region": row.region.name(),
                 "start": row.range.start,
@@ -25,6 +27,7 @@ impl Picture<'_> {
                 "written_sectors": row.written_sectors,
             })).collect::<Vec<_>>(),
             "slots": self.slots.iter().map(slot).collect::<Vec<_>>(),
+            "records": records::value(&self.records),
         })
     }
 }

@@ -1,14 +1,17 @@
 //! A picture of a flash: what each region holds. Drawn in a terminal, as SVG, or told as JSON.
 
 mod json;
+mod records;
 mod svg;
 mod terminal;
 
 use std::ops::Range;
 
-use lockgate::{wire, KeySet, Slot};
+use lockgate::sim::Records;
+use lockgate::{wire, BootReason, KeySet, Slot};
 
 use crate::board::{Board, Region};
+use crate::boot_stage;
 use crate::slots::{self, kib, Content, Signed, SlotState};
 use crate::style::{self, count, Tone};
 
@@ -17,8 +20,9 @@ pub(crate) struct Picture<'b> {
     board: &'b Board,
     flash: &'b [u8],
     slots: [SlotState; 2],
-    /// The slot that a boot stage starts.
-    boots: Option<Slot>,
+    /// The slot whose image the boot stage starts next, and why.
+    boots: Option<(Slot, BootReason)>,
+    records: Records,
     rows: Vec<Row>,
 }
 
@@ -39,11 +43,13 @@ enum Cell {
 }
 
 impl<'b> Picture<'b> {
-    /// A picture of `flash`, which has the board's size. Signatures are checked if there are `keys`.
-    pub(crate) fn new(board: &'b Board, flash: &'b [u8], keys: Option<&KeySet<'_>>) -> Self {
+    /// A picture of `flash`, which has the board's size. If there are `keys`, signatures are checked, and the boot stage
+    /// is asked what it would start.
+    pub(crate) fn new(board: &'b Board, flash: &'b [u8], keys: Option<&KeySet<'static>>) -> Self {
         let slots = slots::look(flash, board.layout(), keys);
-        let boots = slots::running(&slots, board.layout().strategy()).map(|running| running.slot);
-        let mut picture = Self { board, flash, slots, boots, rows: Vec::new() };
+        let boots = keys.and_then(|keys| boot_stage::next(board, flash, &slots, keys));
+        let records = records::read(board, flash);
+        let mut picture = Self { board, flash, slots, boots, records, rows: Vec::new() };
         let regions = board.regions();
         picture.rows = regions.into_iter().map(|(region, range)| picture.row(region, range)).collect();
         picture
@@ -96,7 +102,13 @@ impl<'b> Picture<'b> {
 
     /// What a slot holds, in lines of at most `width` columns.
     fn lines(&self, slot: Slot, width: usize) -> Vec<String> {
-        let boots = if self.boots == Some(slot) { ", boots" } else { "" };
+        let boots = match self.boots {
+            Some((boots, BootReason::Confirmed)) if boots == slot => ", boots".into(),
+            Some((boots, why)) if boots == slot => format!(", boots ({})", boot_stage::why(why)),
+            // Its sectors are in two places meanwhile.
+            _ if records::exchanging(&self.records) => ", being exchanged".into(),
+            _ => String::new(),
+        };
         style::wrapped(&format!("{}{boots}", self.slot(slot).content), width)
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{size, Cell, Picture, Row};
+use lockgate::sim::StrideUse;
+
+use super::{records, size, Cell, Picture, Row};
 use crate::board::Region;
 use crate::style::Tone;
 
@@ -17,6 +19,8 @@ const ROW: u32 = 44;
 /// Characters of a line below a bar.
 const LINE: usize = 84;
 const TOP: u32 = 168;
+/// A sector of the record log.
+const STRIP: u32 = 32;
 
 const INK: &str = "#1f2933";
 const QUIET: &str = "#66727f";
@@ -50,6 +54,10 @@ impl Picture<'_> {
     fn height(&self, row: &Row) -> u32 {
         match row.region {
             Region::Slot(slot) => ROW + 4 + 18 * self.lines(slot, LINE).len() as u32,
+            Region::Records => {
+                let lines = records::lines(&self.records, self.board.layout().strategy()).len();
+                ROW + 4 + 18 * lines as u32 + STRIP * records::shown(&self.records).count() as u32
+            }
             _ => ROW,
         }
     }
@@ -99,6 +107,9 @@ impl Picture<'_> {
         text(svg, MARGIN + 16, y + 27, &format!("font-size=\"11\" fill=\"{QUIET}\" {MONO}"), &from);
         text(svg, BAR_X - 16, y + 19, "text-anchor=\"end\"", &size(row.size()));
         self.stretches(svg, row, y + 4);
+        if row.region == Region::Records {
+            self.log_svg(svg, y + 44);
+        }
         if let Region::Slot(slot) = row.region {
             let colour = match self.tone(row.region) {
                 Tone::Quiet => QUIET,
@@ -107,6 +118,28 @@ impl Picture<'_> {
             for (line, y) in self.lines(slot, LINE).iter().zip((y + 44..).step_by(18)) {
                 text(svg, BAR_X, y, &format!("font-size=\"13\" fill=\"{colour}\""), line);
             }
+        }
+    }
+
+    /// What the record log says, and each of its sectors that is written.
+    fn log_svg(&self, svg: &mut String, mut y: u32) {
+        for (label, line) in records::lines(&self.records, self.board.layout().strategy()) {
+            let style = "font-size=\"13\" font-weight=\"600\" text-anchor=\"end\"";
+            text(svg, BAR_X - 16, y, style, label);
+            text(svg, BAR_X, y, "font-size=\"13\"", &line);
+            y += 18;
+        }
+        for sector in records::shown(&self.records) {
+            let cells = records::cells(sector);
+            let width = BAR / cells.len().max(1) as u32;
+            text(svg, BAR_X, y + 4, &format!("font-size=\"11\" fill=\"{QUIET}\""), &records::note(sector));
+            let from = format!("{:#x}", sector.start);
+            text(svg, MARGIN + 16, y + 20, &format!("font-size=\"11\" fill=\"{QUIET}\" {MONO}"), &from);
+            for (&stride, x) in cells.iter().zip((BAR_X..).step_by(width as usize)) {
+                let (colour, w) = (stride_colour(stride), width.max(2) - 1);
+                _ = writeln!(svg, "<rect x=\"{x}\" y=\"{}\" width=\"{w}\" height=\"12\" fill=\"{colour}\"/>", y + 10);
+            }
+            y += STRIP;
         }
     }
 
@@ -158,6 +191,13 @@ fn region_colour(region: Region) -> &'static str {
         Region::Slot(lockgate::Slot::B) => "#3f8fc9",
         Region::Swap => "#b7791f",
         Region::Free => "#dfe4ea",
+    }
+}
+
+fn stride_colour(stride: StrideUse) -> &'static str {
+    match stride {
+        StrideUse::Free => ERASED,
+        stride => colour(records::glyph(stride).0),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The picture in a terminal: one row a region, a bar as long as the region is large.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use super::{size, Cell, Picture, Row};
+use lockgate::sim::LogSector;
+
+use super::{records, size, Cell, Picture, Row};
 use crate::board::Region;
 use crate::slots::SlotState;
-use crate::style::{Style, Tone};
+use crate::style::{self, Style, Tone};
 
 /// Columns in front of the bar: address, name, size.
 const FRONT: usize = 2 + 10 + 2 + 7 + 2 + 9 + 2;
@@ -49,8 +52,55 @@ impl Picture<'_> {
             }
         }
         text.push('\n');
+        text.push_str(&self.log(style, width));
         text.push_str(&legend(style));
         text
+    }
+
+    /// The record log: what it says, and its sectors.
+    pub(crate) fn log(&self, style: Style, width: usize) -> String {
+        let mut text = String::new();
+        for (label, line) in records::lines(&self.records, self.board.layout().strategy()) {
+            for (index, line) in style::wrapped(&line, width.saturating_sub(14)).iter().enumerate() {
+                let label = if index == 0 { label } else { "" };
+                _ = writeln!(text, "  {}  {line}", style.paint(Tone::Strong, format_args!("{label:<10}")));
+            }
+        }
+        let mut found = false;
+        for sector in records::shown(&self.records) {
+            found = true;
+            _ = writeln!(text, "\n  {:#010x}  {}", sector.start, records::note(sector));
+            let each = sector.strides.len().div_ceil(records::cells(sector).len().max(1));
+            let scale = if each > 1 { format!("  {each} strides a letter") } else { String::new() };
+            _ = writeln!(text, "              {}{}", letters(sector, style), style.paint(Tone::Quiet, scale));
+        }
+        if found {
+            let legend = records::LEGEND.map(|(stride, name)| {
+                let (tone, glyph) = records::glyph(stride);
+                format!("{} {name}", style.paint(tone, glyph))
+            });
+            _ = writeln!(text, "  {}", style.paint(Tone::Quiet, records::rest(&self.records)));
+            _ = writeln!(text, "\n  {}", legend.join("   "));
+        }
+        text.push('\n');
+        text
+    }
+
+    /// The strides of the sector that records are appended to.
+    pub(crate) fn newest(&self, style: Style) -> String {
+        let current = self.records.sectors.iter().find(|sector| sector.current);
+        current.map_or_else(String::new, |sector| letters(sector, style))
+    }
+
+    /// A stretch of flash as a bar of `length` columns.
+    pub(crate) fn strip(&self, range: Range<u32>, length: u32, style: Style) -> String {
+        let row = Row { region: Region::Free, range, sectors: 0, written_sectors: 0 };
+        let cells = self.cells(&row, length);
+        let cells =
+            cells.into_iter().map(|cell| if cell == Cell::Erased { (Tone::Quiet, "░") } else { (Tone::Good, "█") });
+        let cells: Vec<_> = cells.collect();
+        let runs = cells.chunk_by(|a, b| a == b).filter_map(|run| run.first().map(|cell| (cell, run.len())));
+        runs.map(|(&(tone, glyph), length)| style.paint(tone, glyph.repeat(length))).collect()
     }
 
     fn bar(&self, row: &Row, length: u32, style: Style) -> String {
@@ -64,6 +114,14 @@ impl Picture<'_> {
         }
         bar
     }
+}
+
+/// A sector's strides as a strip of letters.
+fn letters(sector: &LogSector, style: Style) -> String {
+    let cells = records::cells(sector);
+    let runs = cells.chunk_by(|a, b| a == b);
+    let runs = runs.filter_map(|run| run.first().map(|&stride| (records::glyph(stride), run.len())));
+    runs.map(|((tone, glyph), length)| style.paint(tone, glyph.repeat(length))).collect()
 }
 
 fn glyph(cell: Cell, region: Region, tone: Tone) -> (Tone, &'static str) {

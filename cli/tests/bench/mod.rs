@@ -68,6 +68,20 @@ impl Bench {
         command
     }
 
+    /// `lockgate COMMAND` (boot, confirm, reject) on the ESP8266 in `flash.bin`, with `more` options.
+    pub(crate) fn on_flash(&self, command: &str, more: &[&str]) -> Command {
+        let mut command = self.lockgate(&[command, "--flash", "flash.bin", "--geometry", "esp8266"]);
+        command.args(more);
+        command
+    }
+
+    /// A reset, and the image that is on trial then is confirmed.
+    #[track_caller]
+    pub(crate) fn tried_and_confirmed(&self) {
+        ends(self.on_flash("boot", &[]), 0, &["trial 1 of 3"]);
+        ends(self.on_flash("confirm", &[]), 0, &["confirmed"]);
+    }
+
     pub(crate) fn flash(&self) -> Vec<u8> {
         fs::read(self.path("flash.bin")).unwrap()
     }

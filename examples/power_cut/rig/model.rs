@@ -107,7 +107,10 @@ impl Model {
         if !right {
             return Err(format!("image {candidate} is given up after {} starts: {status:?}", self.starts));
         }
-        (self.failed, self.rotten, self.finished[candidate]) = (Some(candidate), false, true);
+        // One that rotted before it ever ran may come again.
+        let never_ran = status.reason == BootReason::Reverted(Reason::Invalid) && self.starts == 0;
+        self.failed = (!never_ran).then_some(candidate);
+        (self.rotten, self.finished[candidate]) = (false, true);
         Ok(())
     }
 
