@@ -300,11 +300,8 @@ impl Write {
             if self.tries == 0 {
                 self.tries = TRIES;
             }
-            // The note stands: nothing but this opening has been begun since.
-            let header = self.header;
+            // Another note, too: what landed of this opening may come to light again, should the next erase be cut.
             self.open(log, next);
-            self.header = Header { generation: log.generation, ..header };
-            self.stage = Stage::Erase;
             return None;
         }
         // A tick that failed may still be read as one: it counts, and the state is written again.
