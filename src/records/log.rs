@@ -17,6 +17,8 @@ pub(crate) struct Current {
     pub(crate) generation: u32,
     /// The first stride behind all that is used.
     pub(crate) next: u16,
+    /// The first free unit of the notes.
+    pub(crate) note: u8,
     /// A state in it is durable.
     pub(crate) proven: bool,
     /// Another sector counts as well.
@@ -89,15 +91,14 @@ impl<'d> Log<'d> {
     }
 
     /// Strides that must be free behind the last used one of `sector`: for the largest record, or a checkpoint and its
-    /// state, and for the notes of openings.
+    /// state.
     pub(crate) fn reserve(&self, sector: Sector) -> u16 {
         let state = self.grid.strides(STATE_SIZE, 0) as u16;
         let pair = state.saturating_add(self.grid.strides(CHECKPOINT_SIZE, 0) as u16);
-        let record = match self.layout.strategy() {
+        match self.layout.strategy() {
             Strategy::Select | Strategy::Foreign => pair,
             Strategy::Swap => pair.max(self.exchange_extent(sector)),
-        };
-        record.saturating_add((self.strides(sector) / 16).max(1))
+        }
     }
 
     /// Strides of a state in an exchange: there is room for ticks.
@@ -112,9 +113,10 @@ impl<'d> Log<'d> {
         self.checkpoint = Some(checkpoint);
     }
 
+    /// Strides for records: all but the last, which is for notes.
     pub(crate) fn strides(&self, sector: Sector) -> u16 {
         // A larger sector is used in part: no sum of a stride and a record's own overflows.
-        u16::try_from(self.grid.strides_in(sector.size)).unwrap_or(u16::MAX).min(0x8000)
+        u16::try_from(self.grid.strides_in(sector.size)).unwrap_or(u16::MAX).min(0x8000).saturating_sub(1)
     }
 
     /// Strides of a record of this kind in `sector`.

@@ -62,7 +62,8 @@ pub(crate) fn check<H: Sha256>(generation: u32, stride: u16, payload: &[u8]) -> 
 pub(crate) struct Header {
     /// 1 or more.
     pub(crate) generation: u32,
-    /// Generation of the sector that was current before, 0 if there was none; and the last stride that was used there.
+    /// Generation of the sector that was current before, 0 if there was none; and the unit of its last stride that
+    /// holds the note of this opening.
     pub(crate) before: u32,
     pub(crate) note: u16,
 }

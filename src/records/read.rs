@@ -87,11 +87,7 @@ impl Find {
             log.generation = log.generation.max(header.generation);
             if self.look == Look::Before {
                 if header.generation == self.best.before {
-                    let behind = self.best.note.saturating_add(1);
-                    if behind >= log.strides(log.sector(self.start)) {
-                        return self.counts(log);
-                    }
-                    self.records(log, Look::Notes, self.start, behind);
+                    self.records(log, Look::Notes, self.start, log.strides(log.sector(self.start)));
                     return false;
                 }
             } else if header.generation <= self.most && header.generation > self.best.generation {
@@ -115,7 +111,7 @@ impl Find {
             }
             _ => {
                 let (start, Header { generation, .. }) = (self.best_start, self.best);
-                log.current = Some(Current { start, generation, next: 1, proven: false, other: false });
+                log.current = Some(Current { start, generation, next: 1, note: 0, proven: false, other: false });
                 self.states = 0;
                 self.records(log, Look::States, start, 1);
                 false
@@ -125,21 +121,29 @@ impl Find {
 
     /// A place is read: the next one's turn, or the sector is through.
     fn record(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], outcome: Outcome) -> bool {
+        let strides = log.strides(log.sector(self.start));
+        if self.stride >= strides {
+            return self.notes(log, outcome.used);
+        }
         let mut behind = self.stride.saturating_add(1);
-        if outcome.used {
-            if self.look == Look::Notes {
-                // Another opening was begun since: what this sector shows may be half erased.
-                return self.next_best(log);
-            }
+        if outcome.used > 0 {
             self.used(log, behind);
         }
         if let Some(record) = outcome.record.filter(|record| self.keep(log, body, record)) {
             self.used(log, self.stride.saturating_add(record.extent));
             behind = self.stride.saturating_add(record.written);
         }
-        if behind < log.strides(log.sector(self.start)) {
-            self.records(log, self.look, self.start, behind);
-            return false;
+        self.records(log, self.look, self.start, behind.min(strides));
+        false
+    }
+
+    /// The last stride is read, of whose units so many are used for notes.
+    fn notes(&mut self, log: &mut Log<'_>, used: u8) -> bool {
+        match (self.look, &mut log.current) {
+            // Another opening was begun since: what the sector that was opened shows may be half erased.
+            (Look::Notes, _) if u16::from(used) > self.best.note.saturating_add(1) => return self.next_best(log),
+            (Look::States, Some(current)) => current.note = used,
+            _ => {}
         }
         self.through(log)
     }

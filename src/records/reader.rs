@@ -18,8 +18,8 @@ pub(crate) struct Found {
 /// What a place in a sector holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// The first stride is not wholly blank.
-    pub(crate) used: bool,
+    /// Units of the first stride up to the last that is not blank.
+    pub(crate) used: u8,
     pub(crate) record: Option<Found>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Reader {
     stride: u16,
     through: u8,
     piecewise: bool,
-    used: bool,
+    used: u8,
     fence: bool,
     whole: bool,
     sealed: bool,
@@ -49,7 +49,7 @@ impl Reader {
             stride: 0,
             through: 0,
             piecewise: false,
-            used: false,
+            used: 0,
             fence: false,
             whole: true,
             sealed: false,
@@ -95,8 +95,8 @@ impl Reader {
     /// One unit more, none if it is unreadable.
     fn unit(&mut self, grid: Grid, body: &mut [u8; MAX_BODY], unit: Option<&[u8]>) {
         let programmed = unit.is_none_or(|bytes| !grid.is_blank(bytes));
-        if self.stride == 0 {
-            self.used |= programmed;
+        if self.stride == 0 && programmed {
+            self.used = grid.units(self.through.into()).saturating_add(1) as u8;
         }
         let Some(before) = grid.units(self.through.into()).checked_sub(1) else {
             self.fence |= programmed && self.stride == 0;
@@ -146,6 +146,6 @@ impl Reader {
             return None;
         }
         let ticks = if self.sealed { self.ticks } else { 0 };
-        Some(Outcome { used: true, record: Some(Found { kind, written, extent, sealed: self.sealed, ticks }) })
+        Some(Outcome { used: self.used, record: Some(Found { kind, written, extent, sealed: self.sealed, ticks }) })
     }
 }

@@ -15,7 +15,7 @@ const TRIES: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// A fence in the current sector tells that an opening is begun, before anything is erased; it is read back.
+    /// A unit of the current sector tells that an opening is begun, before anything is erased; it is read back.
     Note,
     VerifyNote,
     /// The sector is erased, to be opened.
@@ -131,11 +131,13 @@ impl Write {
         }
     }
 
-    /// The next free stride of the current sector is to hold the note; if there is none, nothing can follow the last.
+    /// The next free unit of the current sector's last stride is to hold the note; if there is none, nothing can follow the
+    /// last.
     fn note(&mut self, log: &Log<'_>) {
-        let Some((current, sector)) = log.current.zip(log.current_sector()) else { return };
-        let free = current.next < log.strides(sector);
-        self.header.note = if free { current.next } else { log.strides(sector).saturating_sub(1) };
+        let Some(current) = log.current else { return };
+        let last = log.grid.places() as u16;
+        let free = u16::from(current.note) <= last;
+        self.header.note = if free { current.note.into() } else { last };
         self.stage = if free { Stage::Note } else { Stage::Erase };
     }
 
@@ -188,14 +190,20 @@ impl Write {
         (u32::from(self.first).saturating_add(stride).saturating_mul(grid.stride()), offset, bytes)
     }
 
+    /// Address of the current sector's last stride, and the note's offset in it.
+    fn note_place(&self, log: &Log<'_>) -> (u32, u32) {
+        let sector = log.current_sector().unwrap_or(log.first());
+        let stride = u32::from(log.strides(sector)).saturating_mul(log.grid.stride());
+        (sector.start.saturating_add(stride), u32::from(self.header.note).saturating_mul(log.grid.unit()))
+    }
+
     pub(crate) fn request<'b>(&self, log: &Log<'_>, body: &'b [u8; MAX_BODY]) -> Request<'b> {
         let (stride, offset, bytes) = self.bytes(log.grid, body);
         let at = self.start.saturating_add(stride);
-        let note = u32::from(self.header.note).saturating_mul(log.grid.stride());
-        let note = log.current.map_or(0, |current| current.start).saturating_add(note);
+        let (notes, within) = self.note_place(log);
         match self.stage {
-            Stage::Note => Request::Write { at: note, bytes: programmed(log.grid) },
-            Stage::VerifyNote => Request::Read { at: note, len: log.grid.stride() },
+            Stage::Note => Request::Write { at: notes.saturating_add(within), bytes: programmed(log.grid) },
+            Stage::VerifyNote => Request::Read { at: notes, len: log.grid.stride() },
             Stage::Erase => Request::Erase(log.sector(self.start)),
             Stage::Program => Request::Write { at: at.saturating_add(offset), bytes },
             Stage::Verify => Request::Read { at, len: log.grid.stride() },
@@ -228,6 +236,8 @@ impl Write {
         read: Option<&[u8]>,
     ) -> Option<bool> {
         if self.stage == Stage::VerifyNote {
+            let (_, within) = self.note_place(log);
+            let read = read.and_then(|read| read.get(within as usize..));
             self.noted(log, read.is_some_and(|read| read.starts_with(programmed(log.grid))));
             return None;
         }
@@ -248,7 +258,7 @@ impl Write {
     /// The note is there and the erase may follow, or another place is tried.
     fn noted(&mut self, log: &mut Log<'_>, right: bool) {
         if let Some(current) = &mut log.current {
-            current.next = current.next.saturating_add(1);
+            current.note = current.note.saturating_add(1);
         }
         self.stage = Stage::Erase;
         if !right {
@@ -282,7 +292,9 @@ impl Write {
         }
         let other = log.current.is_some_and(|current| current.start != self.start || current.other);
         let (start, generation) = (self.start, self.header.generation);
-        log.current = Some(Current { start, generation, next: behind, proven: true, other });
+        // A sector that was opened now has no note yet.
+        let note = log.current.filter(|_| !self.opening).map_or(0, |current| current.note);
+        log.current = Some(Current { start, generation, next: behind, note, proven: true, other });
         Some(true)
     }
 

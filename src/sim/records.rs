@@ -158,7 +158,7 @@ fn look<F: NorFlash>(log: &Log<'_>, sector: Sector, flash: &mut F) -> LogSector 
                 let held = record.extent;
                 uses.extend((0..held).map(|_| kind));
             }
-            None => uses.push(if used { StrideUse::Void } else { StrideUse::Free }),
+            None => uses.push(if used > 0 { StrideUse::Void } else { StrideUse::Free }),
         }
     }
     uses.truncate(strides.into());

@@ -44,7 +44,8 @@ class Sector:
         self.per = (64 if unit <= 8 else 128) // unit
         bad = {(a - address) // unit for a in unreadable}
         units = [None if i in bad else data[i * unit:(i + 1) * unit] for i in range(len(data) // unit)]
-        self.strides = [units[i:i + self.per] for i in range(0, len(units), self.per)]
+        self.strides = [units[i:i + self.per] for i in range(0, len(units), self.per)][:0x8000]
+        self.notes = self.strides.pop()
         self.generation = None
         self.records = self.read_records()
         self.states = [r for r in self.records if r["kind"] == "state"]
@@ -96,7 +97,7 @@ class Sector:
         if len(self.states) != 1 or not (before := self.records[0]["fields"]["before"]):
             return bool(self.states)
         behind = self.records[0]["fields"]["note"] + 1
-        return not any(self.is_used(s) for c in sectors if c.generation == before for s in c.strides[behind:])
+        return not any(self.is_used(c.notes[behind:]) for c in sectors if c.generation == before)
 
     def report(self, sectors):
         used = sum(map(self.is_used, self.strides))

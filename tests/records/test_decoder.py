@@ -99,12 +99,12 @@ class Test(unittest.TestCase):
 
     def test_an_only_state_does_not_hold_once_another_opening_was_noted(self):
         for w in each():
-            free = w.open(0, 1, state(w.state))
-            note = w.place(0, free, 0) - w.unit
+            w.open(0, 1, state(w.state))
+            note = w.base + w.size - w.stride
             w.program(note, w.full)
-            second = w.open(1, 2, state(w.state, start=2), before=1, note=free)
+            second = w.open(1, 2, state(w.state, start=2), before=1, note=0)
             self.assertEqual(w.decode()["current"], 1)
-            w.program(note + w.stride, w.full)
+            w.program(note + w.unit, w.full)
             self.assertEqual(w.decode()["current"], 0, "the sector may be half erased")
             w.write(1, second, state(w.state, start=3), 2)
             r = w.decode()
@@ -221,7 +221,7 @@ class Test(unittest.TestCase):
         self.assertTrue(holds(state(2)))
         for strides in (0, 1):
             self.assertFalse(holds(state(strides)), "too small")
-        self.assertTrue(holds(state(62), stride=2), "up to the sector's end")
+        self.assertTrue(holds(state(61), stride=2), "up to the notes")
         self.assertFalse(holds(state(63), stride=2), "beyond it")
         for field in ("reserved", "phase", "slot", "reason"):
             self.assertFalse(holds(state(2, **{field: 6})), field)
