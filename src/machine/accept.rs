@@ -17,6 +17,10 @@ pub(crate) struct Plan {
     pub(crate) image: Digest,
     pub(crate) image_size: u32,
     pub(crate) version: crate::Version,
+    /// The slot is not being filled: a receipt is made again for what it holds.
+    pub(crate) staged: bool,
+    /// The slot was filled in more than one go.
+    pub(crate) interrupted: bool,
 }
 
 impl<H: Sha256> Machine<'_, H> {
@@ -71,23 +75,29 @@ impl<H: Sha256> Machine<'_, H> {
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
         let data = self.buffer.data();
         let manifest = self.device.parse(head.manifest(data))?;
-        let plan = Plan { image: manifest.image_digest, image_size: manifest.image_size, version: manifest.version };
+        let plan = Plan {
+            image: manifest.image_digest,
+            image_size: manifest.image_size,
+            version: manifest.version,
+            staged: false,
+            interrupted: false,
+        };
         let digest = digest::<H>(&[head.signed_bytes(data)]);
         Ok((digest, manifest, plan, head.size() as u32))
     }
 
     /// The application agreed: from here on the slot changes.
     fn accept(&mut self) -> Result<(), Stop> {
-        let (digest, manifest, plan, trailer) = self.plan()?;
+        let (digest, manifest, mut plan, trailer) = self.plan()?;
         let mut chain = Chain::new(&manifest);
         self.payload = self.position;
         let Checkpoint { offset, payload, hash } = self.start(digest, &manifest);
         self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
-        (self.interrupted, self.staged) = (offset > 0, false);
         message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
         self.writer.resume(self.device.layout, offset);
         self.writer.begin_trailer(self.device.layout, trailer);
+        plan.interrupted = offset > 0;
         (self.plan, self.chain) = (Some(plan), Some(chain));
         Ok(())
     }
@@ -122,15 +132,15 @@ impl<H: Sha256> Machine<'_, H> {
             self.forget();
             return Err(Error::NothingStaged);
         }
-        let (digest, manifest, plan, _) = self.plan()?;
+        let (digest, manifest, mut plan, _) = self.plan()?;
         if digest != self.state().update {
             self.forget();
             return Err(Error::NothingStaged);
         }
         let mut chain = Chain::new(&manifest);
         chain.complete();
+        (plan.staged, plan.interrupted) = (true, true);
         (self.plan, self.chain) = (Some(plan), Some(chain));
-        (self.interrupted, self.staged) = (true, true);
         self.phase = Phase::Stored;
         Ok(())
     }
@@ -141,6 +151,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.writer.resume(self.device.layout, 0);
         self.phase = self.beginning();
         (self.at, self.position, self.filled) = (0, 0, 0);
-        (self.interrupted, self.writing) = (true, false);
+        self.writing = false;
+        self.interrupt();
     }
 }

@@ -1,5 +1,7 @@
 //! The chain of blocks: which block comes next, how long it is, and whether it is the one that was signed.
 
+use core::num::NonZeroU8;
+
 use crate::block::Buffer;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Refusal, Stop};
@@ -9,7 +11,8 @@ use crate::wire::{block_prefix, LINK_SIZE};
 #[derive(Debug)]
 pub(crate) struct Chain {
     payload_length: u32,
-    exponent: u8,
+    /// 8 to 16.
+    exponent: NonZeroU8,
     index: u32,
     expected: Digest,
 }
@@ -18,7 +21,7 @@ impl Chain {
     pub(crate) fn new(manifest: &Manifest) -> Self {
         Self {
             payload_length: manifest.payload_length,
-            exponent: manifest.block_exponent,
+            exponent: NonZeroU8::new(manifest.block_exponent).unwrap_or(NonZeroU8::MIN),
             index: 0,
             expected: manifest.first_block_hash,
         }
@@ -32,14 +35,18 @@ impl Chain {
     /// Goes on at payload byte `payload`, in the block whose hash is `expected`. Gives the bytes of that block in front of
     /// it.
     pub(crate) fn resume(&mut self, payload: u32, expected: Digest) -> u32 {
-        self.index = payload >> (self.exponent & 31);
+        self.index = payload >> (self.exponent.get() & 31);
         self.expected = expected;
         payload.saturating_sub(self.offset())
     }
 
     /// Every block is through.
     pub(crate) fn complete(&mut self) {
-        self.index = self.payload_length.div_ceil(block_size(self.exponent));
+        self.index = self.payload_length.div_ceil(self.block_size());
+    }
+
+    fn block_size(&self) -> u32 {
+        block_size(self.exponent.get())
     }
 
     /// Whether every block is through.
@@ -49,7 +56,7 @@ impl Chain {
 
     /// Payload bytes in front of this block.
     pub(crate) fn offset(&self) -> u32 {
-        self.index.saturating_mul(block_size(self.exponent))
+        self.index.saturating_mul(self.block_size())
     }
 
     /// Package bytes in front of this block, counted from the end of the signatures.
@@ -58,23 +65,23 @@ impl Chain {
             let links = self.index.saturating_sub(1).saturating_mul(LINK_SIZE);
             return self.payload_length.saturating_add(links);
         }
-        self.index.saturating_mul(block_size(self.exponent).saturating_add(LINK_SIZE))
+        self.index.saturating_mul(self.block_size().saturating_add(LINK_SIZE))
     }
 
     /// Bytes of the whole payload, links counted.
     pub(crate) fn size_of_payload(&self) -> u32 {
-        let blocks = self.payload_length.div_ceil(block_size(self.exponent));
+        let blocks = self.payload_length.div_ceil(self.block_size());
         self.payload_length.saturating_add(blocks.saturating_sub(1).saturating_mul(LINK_SIZE))
     }
 
     /// Data bytes of this block; 0 once the chain is complete.
     pub(crate) fn data(&self) -> u32 {
-        self.payload_length.saturating_sub(self.offset()).min(block_size(self.exponent))
+        self.payload_length.saturating_sub(self.offset()).min(self.block_size())
     }
 
     /// Whether this is the last block, which has no link.
     pub(crate) fn is_last(&self) -> bool {
-        self.payload_length.saturating_sub(self.offset()) <= block_size(self.exponent)
+        self.payload_length.saturating_sub(self.offset()) <= self.block_size()
     }
 
     /// Bytes of this block, its link included.

@@ -102,12 +102,8 @@ pub struct Machine<'a, H = Sha2> {
     consumed: u32,
     /// Offset of the last checkpoint in the log.
     recorded: u32,
-    /// The slot is not being filled: a receipt is made again for what it holds.
-    staged: bool,
     /// The running image's trailer is still to be read.
     unnamed: bool,
-    /// The slot was filled in more than one go.
-    interrupted: bool,
     /// A write to the log was given and is not acknowledged.
     writing: bool,
     /// Somebody else had the flash: the log is to be read again.
@@ -139,9 +135,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             filled: 0,
             consumed: 0,
             recorded: 0,
-            staged: false,
             unnamed: true,
-            interrupted: false,
             writing: false,
             shared: false,
             hash: PhantomData,

@@ -17,7 +17,15 @@ impl<H: Sha256> Machine<'_, H> {
     /// Says that somebody else had the flash: the slot will be hashed at the end, whatever the device's [`FinalHash`], and
     /// the records are read again.
     pub fn distrust(&mut self) {
-        (self.interrupted, self.shared) = (true, true);
+        self.shared = true;
+        self.interrupt();
+    }
+
+    /// The slot is not filled in one go: it will be hashed.
+    pub(super) fn interrupt(&mut self) {
+        if let Some(plan) = &mut self.plan {
+            plan.interrupted = true;
+        }
     }
 
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
@@ -65,7 +73,7 @@ impl<H: Sha256> Machine<'_, H> {
     fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
         if let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Complete) {
             if hash.finish() != plan.image {
-                if self.staged {
+                if plan.staged {
                     // Not all of it has arrived: an install goes on where it was.
                     self.rewind();
                     return Err(Error::NothingStaged);
@@ -84,7 +92,8 @@ impl<H: Sha256> Machine<'_, H> {
     pub fn finish(&mut self) -> Result<(), Error> {
         match self.phase {
             Phase::Stored => {
-                let hash = self.interrupted || self.device.final_hash == FinalHash::Always;
+                let interrupted = self.plan.is_none_or(|plan| plan.interrupted);
+                let hash = interrupted || self.device.final_hash == FinalHash::Always;
                 self.phase = if hash { Phase::Hash(H::new(), 0) } else { Phase::Complete };
                 Ok(())
             }

@@ -50,7 +50,7 @@ pub(crate) struct Log<'d> {
     pub(crate) fresh: bool,
     pub(crate) state: Option<State>,
     /// The state's checkpoint.
-    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) checkpoint: Checkpoint,
     pub(crate) current: Option<Current>,
     /// The highest of any valid header.
     pub(crate) generation: u32,
@@ -71,7 +71,7 @@ impl<'d> Log<'d> {
             durable: false,
             fresh: false,
             state: None,
-            checkpoint: None,
+            checkpoint: Checkpoint::NONE,
             current: None,
             generation: 0,
             ticks: Ticks::default(),
@@ -81,13 +81,14 @@ impl<'d> Log<'d> {
     /// Forgets what was read: a write failed, or somebody else had the flash.
     pub(crate) fn forget(&mut self) {
         (self.loaded, self.durable, self.fresh) = (false, false, false);
-        (self.state, self.checkpoint, self.current) = (None, None, None);
+        (self.state, self.checkpoint, self.current) = (None, Checkpoint::NONE, None);
         (self.generation, self.ticks) = (0, Ticks::default());
     }
 
     /// The checkpoint that belongs to the state.
     pub(crate) fn held(&self) -> Option<Checkpoint> {
-        self.checkpoint.filter(|_| self.state.is_some_and(|state| state.phase == Phase::Receiving))
+        let receiving = self.state.is_some_and(|state| state.phase == Phase::Receiving);
+        (receiving && self.checkpoint != Checkpoint::NONE).then_some(self.checkpoint)
     }
 
     /// Strides that must be free behind the last used one of `sector`: for the largest record, or a checkpoint and its
@@ -110,7 +111,7 @@ impl<'d> Log<'d> {
 
     /// Keeps a checkpoint that is not written, for as long as power lasts.
     pub(crate) fn hold(&mut self, checkpoint: Checkpoint) {
-        self.checkpoint = Some(checkpoint);
+        self.checkpoint = checkpoint;
     }
 
     /// Strides for records: all but the last, which is for notes.

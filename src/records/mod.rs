@@ -25,5 +25,5 @@ pub use payload::{ImageId, Reason};
 #[cfg(feature = "sim")]
 pub(crate) use {
     payload::{Header, Kind, MAX_BODY},
-    reader::{Found, Outcome, Reader},
+    reader::{Found, Outcome, Place, Reader},
 };

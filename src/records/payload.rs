@@ -260,6 +260,8 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// Nothing is written yet: the manifest has the hash of block 0.
     pub(crate) const START: Self = Self { offset: 0, payload: 0, hash: Digest([0; 32]) };
+    /// Stands for none, in four bytes less than an `Option`: no slot has that offset.
+    pub(crate) const NONE: Self = Self { offset: u32::MAX, ..Self::START };
 
     pub(crate) fn encode(&self, start: u16, strides: u16) -> [u8; CHECKPOINT_SIZE] {
         let mut bytes = [0; CHECKPOINT_SIZE];

@@ -2,7 +2,7 @@
 
 use super::log::{Current, Log, Request};
 use super::payload::{Checkpoint, Header, Kind, Phase, State, MAX_BODY};
-use super::reader::{Found, Outcome, Reader};
+use super::reader::{Found, Outcome, Place, Reader};
 use crate::digest::Sha256;
 use crate::geometry::Sector;
 
@@ -47,7 +47,7 @@ impl Find {
             look: Look::Headers,
             start: sector.start,
             stride: 0,
-            reader: Reader::new(0, log.strides(sector)),
+            reader: Reader::new(),
             most: u32::MAX,
             best: Header::default(),
             best_start: 0,
@@ -56,7 +56,7 @@ impl Find {
     }
 
     pub(crate) fn request(&self, log: &Log<'_>) -> Request<'_> {
-        let (at, len) = self.reader.wanted(log.grid, log.least.into());
+        let (at, len) = self.reader.wanted(log.grid, self.stride, log.least.into());
         Request::Read { at: self.start.saturating_add(at), len }
     }
 
@@ -72,7 +72,8 @@ impl Find {
             Look::Notes => Some(self.best.before),
             Look::States | Look::Checkpoints | Look::OtherStates => Some(self.best.generation),
         };
-        let Some(outcome) = self.reader.take::<H>(log.grid, seed, body, log.least.into(), bytes) else { return false };
+        let place = Place { first: self.stride, strides: log.strides(log.sector(self.start)), seed };
+        let Some(outcome) = self.reader.take::<H>(log.grid, place, body, log.least.into(), bytes) else { return false };
         match self.look {
             Look::Headers | Look::OtherHeaders | Look::Before => self.header(log, body, outcome),
             _ => self.record(log, body, outcome),
@@ -87,7 +88,7 @@ impl Find {
             log.generation = log.generation.max(header.generation);
             if self.look == Look::Before {
                 if header.generation == self.best.before {
-                    self.records(log, Look::Notes, self.start, log.strides(log.sector(self.start)));
+                    self.records(Look::Notes, self.start, log.strides(log.sector(self.start)));
                     return false;
                 }
             } else if header.generation <= self.most && header.generation > self.best.generation {
@@ -95,7 +96,7 @@ impl Find {
             }
         }
         if let Some(sector) = log.after(log.sector(self.start)) {
-            self.headers(log, self.look, sector);
+            self.headers(self.look, sector);
             return false;
         }
         match self.look {
@@ -106,14 +107,14 @@ impl Find {
                 true
             }
             Look::OtherHeaders => {
-                self.records(log, Look::OtherStates, self.best_start, 1);
+                self.records(Look::OtherStates, self.best_start, 1);
                 false
             }
             _ => {
                 let (start, Header { generation, .. }) = (self.best_start, self.best);
                 log.current = Some(Current { start, generation, next: 1, note: 0, proven: false, other: false });
                 self.states = 0;
-                self.records(log, Look::States, start, 1);
+                self.records(Look::States, start, 1);
                 false
             }
         }
@@ -133,7 +134,7 @@ impl Find {
             self.used(log, self.stride.saturating_add(record.extent));
             behind = self.stride.saturating_add(record.written);
         }
-        self.records(log, self.look, self.start, behind.min(strides));
+        self.records(self.look, self.start, behind.min(strides));
         false
     }
 
@@ -173,7 +174,7 @@ impl Find {
             (Look::Checkpoints, _) => {
                 let start = log.state.map(|state| state.start);
                 let own = checkpoint.filter(|(of, _)| Some(*of) == start);
-                log.checkpoint = own.map(|(_, checkpoint)| checkpoint).or(log.checkpoint);
+                log.checkpoint = own.map_or(log.checkpoint, |(_, checkpoint)| checkpoint);
             }
             (Look::OtherStates, Some(current)) => current.other |= state.is_some(),
             _ => {}
@@ -186,7 +187,7 @@ impl Find {
         match self.look {
             Look::States if log.state.is_none() => self.next_best(log),
             Look::States if self.states == 1 && self.best.before > 0 => {
-                self.headers(log, Look::Before, log.first());
+                self.headers(Look::Before, log.first());
                 false
             }
             Look::States | Look::Notes => self.counts(log),
@@ -202,7 +203,7 @@ impl Find {
     /// The sector counts: its checkpoint is looked for.
     fn counts(&mut self, log: &mut Log<'_>) -> bool {
         if log.state.is_some_and(|state| state.phase == Phase::Receiving) {
-            self.records(log, Look::Checkpoints, self.best_start, 1);
+            self.records(Look::Checkpoints, self.best_start, 1);
             return false;
         }
         self.known(log)
@@ -223,23 +224,22 @@ impl Find {
         self.most = self.best.generation.saturating_sub(1);
         self.best = Header::default();
         if matches!(self.look, Look::OtherHeaders | Look::OtherStates) {
-            self.headers(log, Look::OtherHeaders, log.first());
+            self.headers(Look::OtherHeaders, log.first());
         } else {
             (log.current, log.state, log.durable) = (None, None, false);
-            self.headers(log, Look::Headers, log.first());
+            self.headers(Look::Headers, log.first());
         }
         false
     }
 
     /// The header of `sector` is next.
-    fn headers(&mut self, log: &Log<'_>, look: Look, sector: Sector) {
-        (self.look, self.start, self.stride) = (look, sector.start, 0);
-        self.reader = Reader::new(0, log.strides(sector));
+    fn headers(&mut self, look: Look, sector: Sector) {
+        self.records(look, sector.start, 0);
     }
 
     /// The place at `stride` of the sector at `start` is next.
-    fn records(&mut self, log: &Log<'_>, look: Look, start: u32, stride: u16) {
+    fn records(&mut self, look: Look, start: u32, stride: u16) {
         (self.look, self.start, self.stride) = (look, start, stride);
-        self.reader = Reader::new(stride, log.strides(log.sector(start)));
+        self.reader = Reader::new();
     }
 }

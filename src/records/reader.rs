@@ -23,13 +23,18 @@ pub(crate) struct Outcome {
     pub(crate) record: Option<Found>,
 }
 
-/// The record that may begin at `first`, as far as it is read.
+/// Where a record may begin: its first stride, the strides of its sector, and the sector's generation, if it is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) first: u16,
+    pub(crate) strides: u16,
+    pub(crate) seed: Option<u32>,
+}
+
+/// The record that may begin at a place, as far as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader {
-    first: u16,
-    /// Strides in the sector: no record reaches beyond.
-    strides: u16,
-    /// The stride being read, counted from `first`, and the bytes of it that are through (piece by piece after
+    /// The stride being read, counted from the record's first, and the bytes of it that are through (piece by piece after
     /// a read error).
     stride: u16,
     through: u8,
@@ -42,24 +47,13 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) const fn new(first: u16, strides: u16) -> Self {
-        Self {
-            first,
-            strides,
-            stride: 0,
-            through: 0,
-            piecewise: false,
-            used: 0,
-            fence: false,
-            whole: true,
-            sealed: false,
-            ticks: 0,
-        }
+    pub(crate) const fn new() -> Self {
+        Self { stride: 0, through: 0, piecewise: false, used: 0, fence: false, whole: true, sealed: false, ticks: 0 }
     }
 
     /// Offset in the sector, and number, of the bytes to be read: a stride, or after an error `least` bytes of it.
-    pub(crate) fn wanted(&self, grid: Grid, least: u32) -> (u32, u32) {
-        let stride = u32::from(self.first).saturating_add(self.stride.into());
+    pub(crate) fn wanted(&self, grid: Grid, first: u16, least: u32) -> (u32, u32) {
+        let stride = u32::from(first).saturating_add(self.stride.into());
         let at = stride.saturating_mul(grid.stride()).saturating_add(self.through.into());
         (at, if self.piecewise { least } else { grid.stride() })
     }
@@ -68,7 +62,7 @@ impl Reader {
     pub(crate) fn take<H: Sha256>(
         &mut self,
         grid: Grid,
-        seed: Option<u32>,
+        place: Place,
         body: &mut [u8; MAX_BODY],
         least: u32,
         bytes: Option<&[u8]>,
@@ -89,7 +83,7 @@ impl Reader {
             return None;
         }
         (self.stride, self.through, self.piecewise) = (self.stride.saturating_add(1), 0, false);
-        self.judge::<H>(grid, seed, body)
+        self.judge::<H>(grid, place, body)
     }
 
     /// One unit more, none if it is unreadable.
@@ -123,11 +117,11 @@ impl Reader {
     }
 
     /// A stride is through.
-    fn judge<H: Sha256>(&self, grid: Grid, seed: Option<u32>, body: &[u8; MAX_BODY]) -> Option<Outcome> {
+    fn judge<H: Sha256>(&self, grid: Grid, place: Place, body: &[u8; MAX_BODY]) -> Option<Outcome> {
         let nothing = Some(Outcome { used: self.used, record: None });
         let Some(kind) = Self::kind(body).filter(|_| self.fence && self.whole) else { return nothing };
         let written = grid.strides(kind.size(), 0) as u16;
-        let left = self.strides.saturating_sub(self.first);
+        let left = place.strides.saturating_sub(place.first);
         if written > left {
             return nothing;
         }
@@ -137,8 +131,8 @@ impl Reader {
         let extent = u16::from(body.get(1).copied().unwrap_or(0));
         let payload = body.get(..kind.size()).unwrap_or_default();
         let checked = body.get(kind.size()..).and_then(|rest| rest.first_chunk::<CHECK_SIZE>());
-        let seed = seed.or_else(|| Header::decode(payload, grid.unit()).map(|header| header.generation));
-        let valid = seed.is_some_and(|seed| checked == Some(&check::<H>(seed, self.first, payload)));
+        let seed = place.seed.or_else(|| Header::decode(payload, grid.unit()).map(|header| header.generation));
+        let valid = seed.is_some_and(|seed| checked == Some(&check::<H>(seed, place.first, payload)));
         if !valid || extent < written || extent > left {
             return nothing;
         }

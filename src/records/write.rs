@@ -146,9 +146,9 @@ impl Write {
         (self.stage, self.first, self.place, self.fences) = (Stage::Program, first, 0, 0);
         let extent = log.extent(self.kind, log.sector(self.start));
         body.fill(0);
-        match (self.kind, log.state, log.checkpoint) {
-            (Kind::State, Some(state), _) => copy(body, 0, &state.encode(extent)),
-            (Kind::Checkpoint, Some(state), Some(checkpoint)) => copy(body, 0, &checkpoint.encode(state.start, extent)),
+        match (self.kind, log.state) {
+            (Kind::State, Some(state)) => copy(body, 0, &state.encode(extent)),
+            (Kind::Checkpoint, Some(state)) => copy(body, 0, &log.checkpoint.encode(state.start, extent)),
             _ => copy(body, 0, &self.header.encode(log.grid.unit())),
         }
         let size = self.kind.size();

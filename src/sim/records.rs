@@ -11,7 +11,7 @@ use crate::digest::{Digest, Sha2};
 use crate::geometry::Sector;
 use crate::layout::{Layout, Slot};
 use crate::records::{
-    Checkpoint, Found, Header, Kind, Log, Outcome, Phase, Reader, Reason, State, Stride, Work, MAX_BODY,
+    Checkpoint, Found, Header, Kind, Log, Outcome, Phase, Place, Reader, Reason, State, Stride, Work, MAX_BODY,
 };
 
 /// The record log of a flash.
@@ -176,13 +176,14 @@ fn read<F: NorFlash>(
     flash: &mut F,
 ) -> Outcome {
     let least = log.least.into();
-    let mut reader = Reader::new(stride, log.strides(sector));
+    let place = Place { first: stride, strides: log.strides(sector), seed };
+    let mut reader = Reader::new();
     let mut room = Stride::new();
     loop {
-        let (at, len) = reader.wanted(log.grid, least);
+        let (at, len) = reader.wanted(log.grid, stride, least);
         let bytes = room.room(len);
         let outcome = flash.read(sector.start + at, bytes);
-        if let Some(outcome) = reader.take::<Sha2>(log.grid, seed, body, least, outcome.is_ok().then_some(bytes)) {
+        if let Some(outcome) = reader.take::<Sha2>(log.grid, place, body, least, outcome.is_ok().then_some(bytes)) {
             return outcome;
         }
     }
