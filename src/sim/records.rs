@@ -52,6 +52,8 @@ pub enum StrideUse {
     Free,
     /// Something that is no valid record: a record that was cut, or another program's bytes.
     Void,
+    /// The last stride, with notes of openings.
+    Notes,
     /// A part of a checkpoint.
     Checkpoint,
     /// A part of a state.
@@ -162,6 +164,8 @@ fn look<F: NorFlash>(log: &Log<'_>, sector: Sector, flash: &mut F) -> LogSector 
         }
     }
     uses.truncate(strides.into());
+    let Outcome { used, .. } = read(log, sector, strides, None, &mut [0; MAX_BODY], flash);
+    uses.push(if used > 0 { StrideUse::Notes } else { StrideUse::Free });
     let current = log.current.is_some_and(|current| current.start == sector.start);
     LogSector { start: sector.start, size: sector.size, generation: number, current, strides: uses }
 }
@@ -255,6 +259,7 @@ mod tests {
         let letter = |stride: &StrideUse| match stride {
             StrideUse::Free => '.',
             StrideUse::Void => 'x',
+            StrideUse::Notes => 'n',
             StrideUse::Checkpoint => 'c',
             StrideUse::State => 'S',
             StrideUse::Header => 'H',

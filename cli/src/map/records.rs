@@ -118,6 +118,7 @@ pub(super) fn glyph(stride: StrideUse) -> (Tone, &'static str) {
     match stride {
         StrideUse::Free => (Tone::Quiet, "·"),
         StrideUse::Void => (Tone::Bad, "x"),
+        StrideUse::Notes => (Tone::Doubt, "n"),
         StrideUse::Checkpoint => (Tone::Trailer, "c"),
         StrideUse::State => (Tone::Good, "S"),
         StrideUse::Header => (Tone::Strong, "H"),
@@ -126,10 +127,11 @@ pub(super) fn glyph(stride: StrideUse) -> (Tone, &'static str) {
 }
 
 /// What the letters stand for.
-pub(super) const LEGEND: [(StrideUse, &str); 5] = [
+pub(super) const LEGEND: [(StrideUse, &str); 6] = [
     (StrideUse::Header, "header"),
     (StrideUse::State, "state"),
     (StrideUse::Checkpoint, "checkpoint"),
+    (StrideUse::Notes, "notes of openings"),
     (StrideUse::Void, "no valid record"),
     (StrideUse::Free, "free"),
 ];
