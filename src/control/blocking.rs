@@ -97,7 +97,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     /// # Errors
     ///
     /// [`Error::Superseded`] if another update was started, or this one again, since the receipt was given.
-    /// [`Error::Misuse`] with [`Strategy::Foreign`]: [`try_next_by`](Self::try_next_by). Nothing is changed then.
+    /// [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`try_next_by`](Self::try_next_by). Nothing is changed then.
     pub fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
         self.load()?;
         self.write(self.request(&receipt).map_err(Stop::widen)?)
@@ -110,7 +110,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image is on trial or confirmed, and
     /// the next call tells. [`Error::NotOnTrial`]
-    /// after [`reject`](Self::reject). [`Error::Misuse`] with [`Strategy::Foreign`]: [`confirm_by`](Self::confirm_by).
+    /// after [`reject`](Self::reject). [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`confirm_by`](Self::confirm_by).
     pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         match self.confirmation().map_err(Stop::widen)? {
