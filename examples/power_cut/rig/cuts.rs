@@ -56,6 +56,15 @@ struct Failure {
     silent: bool,
 }
 
+/// A cut in the records: nowhere does more hang on so few operations.
+#[derive(Clone, Copy, Debug)]
+struct Aim {
+    /// Operations on them before it, and which of the operation's [steps](Operation::steps) it is.
+    after: u64,
+    step: u64,
+    outcome: Outcome,
+}
+
 /// Every class of outcome, and prefixes of other lengths.
 pub fn outcomes() -> Vec<Outcome> {
     let more = [3, 200].map(|bytes| [Landed::Prefix(bytes).stable(), Landed::Prefix(bytes).metastable()]);
@@ -69,6 +78,9 @@ struct Rig<'r, const W: usize, const R: usize> {
     powered: bool,
     failure: Option<Failure>,
     failed: bool,
+    /// Where the records are, and a cut that is planned there.
+    records: Range<u32>,
+    aim: Option<Aim>,
     /// Told of each operation: the steps it takes, and how to do it.
     watcher: Option<&'r mut Watcher<'r, W, R>>,
 }
@@ -109,12 +121,32 @@ impl Operation<'_> {
     }
 }
 
-impl<const W: usize, const R: usize> Rig<'_, W, R> {
+impl<'r, const W: usize, const R: usize> Rig<'r, W, R> {
+    fn new(world: &World, flash: Flash<W, R>, model: &Rc<RefCell<Model>>) -> Self {
+        let (model, records) = (model.clone(), world.case.layout.records_range());
+        Self { flash, model, powered: true, failure: None, failed: false, records, aim: None, watcher: None }
+    }
+
+    /// The cut that is aimed at this operation is planned.
+    fn aim(&mut self, operation: Operation<'_>) {
+        let (Operation::Erase(at, _) | Operation::Write(at, _)) = operation;
+        if let Some(Aim { after, step, outcome }) = self.aim.as_mut().filter(|_| self.records.contains(&at)) {
+            if let Some(less) = after.checked_sub(1) {
+                *after = less;
+                return;
+            }
+            let steps = operation.steps(&self.flash);
+            self.flash.cut_at(self.flash.steps() + steps[*step as usize % steps.len()], *outcome);
+            self.aim = None;
+        }
+    }
+
     fn operate(&mut self, operation: Operation<'_>) -> Result<(), Error> {
         if self.powered {
             if let Some(watcher) = &mut self.watcher {
                 watcher(&self.flash, &self.model.borrow(), &operation);
             }
+            self.aim(operation);
         }
         let due = self.failure.as_mut().is_some_and(|failure| {
             let due = failure.after == 0;
@@ -243,19 +275,25 @@ pub fn storm<const W: usize, const R: usize>(
     let model = Rc::new(RefCell::new(model));
     let outcomes = outcomes();
     let (mut left, mut planned) = (cuts, false);
+    let mut aim = None;
     for _ in 0..CYCLES + cuts * CYCLES_A_CUT {
         if left > 0 && !planned {
-            // Now and then right away, again and again: records are written at the very start.
-            let within = if rng.one_in(2) { mean } else { 40 };
-            flash.cut_at(flash.steps() + rng.below(within), outcomes[rng.below(outcomes.len() as u64) as usize]);
+            let outcome = outcomes[rng.below(outcomes.len() as u64) as usize];
+            if rng.one_in(2) {
+                aim = Some(Aim { after: rng.below(20), step: rng.below(3), outcome });
+            } else {
+                // Now and then right away, again and again: records are written at the very start.
+                let within = if rng.one_in(2) { mean } else { 40 };
+                flash.cut_at(flash.steps() + rng.below(within), outcome);
+            }
             planned = true;
         }
         // Now and then an operation fails as well.
         let within = if rng.one_in(2) { 12 } else { mean / 8 };
         let failure = rng.one_in(4).then(|| Failure { after: rng.below(within), silent: rng.one_in(2) });
-        let mut rig = Rig { flash, model: model.clone(), powered: true, failure, failed: false, watcher: None };
+        let mut rig = Rig { failure, aim, ..Rig::new(world, flash, &model) };
         let end = Cycle { world, chip: &mut rig, rng: &mut rng, hostile: true }.run()?;
-        flash = rig.flash;
+        (flash, aim) = (rig.flash, rig.aim);
         tally.boots += 1;
         if end == End::Cut {
             if !flash.cut_fired() {
@@ -333,7 +371,7 @@ pub fn explore<const W: usize, const R: usize>(
             }
         };
         let watcher: Option<&mut Watcher<'_, W, R>> = if depth > 0 { Some(&mut watcher) } else { None };
-        let mut rig = Rig { flash, model: model.clone(), powered: true, failure: None, failed: false, watcher };
+        let mut rig = Rig { watcher, ..Rig::new(world, flash, &model) };
         let end = Cycle { world, chip: &mut rig, rng, hostile: false }.run();
         flash = rig.flash;
         if let Some(broken) = broken {

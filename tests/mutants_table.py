@@ -1,0 +1,525 @@
+"""Known mistakes, each an exact replacement in the source, and the calls of the proof of which one must notice it."""
+
+from dataclasses import dataclass
+
+# Ways to call the proof. Few of them, since the code as it is must pass each; large, since a mutant ends its run early.
+TINY = "--geometry tiny --cuts 20000"
+TINY_SWAP = "--geometry tiny-swap --cuts 20000"
+NRF51 = "--geometry nrf51 --cuts 20000"
+NRF51_SWAP = "--geometry nrf51-swap --cuts 20000"
+
+
+@dataclass
+class Edit:
+    """An exact replacement; `old` occurs once in the file."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass
+class Mutant:
+    """A mistake, and calls of the proof of which one must fail."""
+
+    name: str
+    edits: list
+    tries: tuple
+
+
+MUTANTS = []
+
+
+def mutant(name, path, old, new, *tries, also=()):
+    edits = [Edit(path, old, new)] + [Edit(*edit) for edit in also]
+    MUTANTS.append(Mutant(name, edits, tries))
+
+
+BOTH = (TINY, TINY_SWAP, NRF51, NRF51_SWAP)
+SWAPS = (TINY_SWAP, NRF51_SWAP)
+WRITE, READ, READER = "src/records/write.rs", "src/records/read.rs", "src/records/reader.rs"
+LOG, TRANSITION = "src/records/log.rs", "src/records/transition.rs"
+BOOT, SELECT, SWAP = "src/boot/mod.rs", "src/boot/select.rs", "src/boot/swap.rs"
+MEMORY, PROOF_RS, MACHINE, WRITER = (f"src/machine/{name}.rs" for name in ("memory", "proof", "mod", "writer"))
+DEVICE = "src/device.rs"
+
+# Commit before data.
+
+mutant(
+    "a record's seal is programmed before its body", WRITE,
+    """\
+        if place >= seal {
+            return Piece::Mark { place };""",
+    """\
+        if place >= seal || u32::from(self.fences) == last.saturating_add(1) {
+            return Piece::Mark { place: seal.max(place) };""",
+    *BOTH,
+    also=[(WRITE, """\
+            Piece::Body { place, count } => self.place = place.saturating_add(count) as u16,
+""", """\
+            Piece::Mark { place } if place > u32::from(self.place) => self.fences = self.fences.saturating_add(1),
+            Piece::Body { place, count } => {
+                self.place = place.saturating_add(count) as u16;
+                if u32::from(self.place) >= log.grid.body(self.kind.size()) {
+                    return self.sealed::<H>(log, body);
+                }
+            }
+""")],
+)
+mutant(
+    "a record's body is programmed before its fences", WRITE,
+    """\
+        if u32::from(self.fences) <= last {
+            return Piece::Fence(self.fences.into());
+        }
+        if place >= seal {
+            return Piece::Mark { place };
+        }
+        let room""",
+    """\
+        if place >= seal && u32::from(self.fences) <= last {
+            return Piece::Fence(self.fences.into());
+        }
+        if place >= seal {
+            return Piece::Mark { place };
+        }
+        let room""",
+    *BOTH,
+)
+mutant(
+    "an image is put on trial before it is verified", SELECT,
+    "let Some(image) = self.verified(target, floor).filter(",
+    "let Some(image) = self.trailer(target, floor).filter(",
+    *BOTH,
+)
+mutant(
+    "an image on trial is started again unverified", SELECT,
+    "let image = self.verified(running, 0);",
+    "let image = self.trailer(running, 0);",
+    *BOTH,
+)
+mutant(
+    "a half-step is ticked before it is done", SWAP,
+    """\
+            if !(0..TRIES).any(|_| self.copy(plan.size, step).is_some()) {
+                return Err(NoImage::Exchange);
+            }
+            let mut work = Work::tick::<H>(&mut self.log);
+            carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).map_err(|_| NoImage::Exchange)?;
+""",
+    """\
+            let mut work = Work::tick::<H>(&mut self.log);
+            carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).map_err(|_| NoImage::Exchange)?;
+            if !(0..TRIES).any(|_| self.copy(plan.size, step).is_some()) {
+                return Err(NoImage::Exchange);
+            }
+""",
+    *SWAPS,
+)
+
+# Erase before commit.
+
+mutant(
+    "a slot is erased before the start of its update is recorded", MEMORY,
+    """\
+            self.phase = Phase::Start(Work::start::<H>(&mut self.log, state, checkpoint));
+        }
+        checkpoint""",
+    """\
+            self.log.state = Some(state);
+            self.log.hold(checkpoint);
+            self.phase = Phase::Trailer;
+        }
+        checkpoint""",
+    *BOTH,
+    also=[
+        (MEMORY, "Phase::Start(_) => self.phase = Phase::Trailer,", "Phase::Start(_) => self.phase = Phase::Block,"),
+        (MACHINE, """\
+        self.phase = if chain.is_complete() { Phase::Stored } else { Phase::Block };
+""", """\
+        let complete = chain.is_complete();
+        let held = self.log.held().filter(|_| matches!(self.phase, Phase::Trailer));
+        self.phase = match (held, self.log.state) {
+            (Some(held), Some(state)) => Phase::Start(Work::start::<H>(&mut self.log, state, held)),
+            _ if complete => Phase::Stored,
+            _ => Phase::Block,
+        };
+"""),
+    ],
+)
+mutant(
+    "half-steps are ticked two at a time", SWAP,
+    """\
+            let mut work = Work::tick::<H>(&mut self.log);
+            carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).map_err(|_| NoImage::Exchange)?;
+""",
+    """\
+            for _ in 0..(state.step & 1) * 2 {
+                let mut work = Work::tick::<H>(&mut self.log);
+                carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).map_err(|_| NoImage::Exchange)?;
+            }
+""",
+    *SWAPS,
+)
+mutant(
+    "an opening erases the sector that holds the state", WRITE,
+    "self.open(log, if anew { sector } else { log.following(sector) });",
+    "self.open(log, sector);",
+    *BOTH,
+)
+mutant(
+    "a full sector is opened anew though its state is durable", WRITE,
+    "let anew = !current.proven && current.other;",
+    "let anew = current.other;",
+    *BOTH,
+)
+
+# Reuse of a torn word.
+
+mutant(
+    "records go on at the first blank stride", READ,
+    ".filter(|_| self.look == Look::States) {\n            current.next =",
+    ".filter(|current| self.look == Look::States && current.next >= self.stride) {\n            current.next =",
+    *BOTH,
+)
+mutant(
+    "strides of an invalid record are free", READ,
+    "            self.used(log, behind);\n        }\n        if let Some(record)",
+    "        }\n        if let Some(record)",
+    *BOTH,
+)
+mutant(
+    "a place that was given up is used again", WRITE,
+    "Some(self.first.saturating_add(log.extent(self.kind, log.sector(self.start))))\n        };",
+    "Some(self.first)\n        };",
+    *BOTH,
+)
+mutant(
+    "a record is given up without its ticks' room", WRITE,
+    "Some(self.first.saturating_add(log.extent(self.kind, log.sector(self.start))))\n        };",
+    "Some(self.first.saturating_add(log.grid.strides(self.kind.size(), 0) as u16))\n        };",
+    *BOTH,
+)
+mutant(
+    "a record follows the last one without its ticks' room", READ,
+    "self.used(log, self.stride.saturating_add(record.extent));",
+    "self.used(log, self.stride.saturating_add(record.written));",
+    *BOTH,
+)
+mutant(
+    "an unreadable unit counts as blank", READER,
+    "let programmed = unit.is_none_or(",
+    "let programmed = unit.is_some_and(",
+    *BOTH,
+)
+
+# The trial count.
+
+mutant(
+    "an attempt is not recorded", SELECT,
+    "let counted = self.record(trial);",
+    "let counted = true;",
+    *BOTH,
+)
+mutant(
+    "an attempt is not counted up", TRANSITION,
+    "Phase::Trial => (self.step.saturating_add(1), self.limit),",
+    "Phase::Trial => (self.step, self.limit),",
+    *BOTH,
+)
+mutant(
+    "attempts have no limit", SELECT,
+    "if state.step >= u16::from(state.limit) {",
+    "if state.step == u16::MAX {",
+    *BOTH,
+)
+mutant(
+    "an image has one attempt more than its limit", SELECT,
+    "if state.step >= u16::from(state.limit) {",
+    "if state.step > u16::from(state.limit) {",
+    *BOTH,
+)
+mutant(
+    "the second attempt is started before it is recorded", SELECT,
+    "let counted = self.record(trial);",
+    "let counted = state.step == 1 || self.record(trial);",
+    *BOTH,
+)
+
+# Restating what a reset has put in doubt.
+
+mutant(
+    "a boot does not restate the tail of the log", SELECT,
+    "if !self.log.durable {\n            self.record(state);",
+    "if false {\n            self.record(state);",
+    *BOTH,
+)
+mutant(
+    "an exchange goes on without a fresh state", SWAP,
+    "if !self.log.fresh && !self.record(state) {",
+    "if state.step == 0 && !self.log.fresh && !self.record(state) {",
+    *SWAPS,
+)
+mutant(
+    "an exchange begins without a fresh state", SWAP,
+    "if !self.log.fresh && !self.record(state) {",
+    "if false {",
+    *SWAPS,
+    )
+mutant(
+    "an install goes on without a new start", MEMORY,
+    "if held.is_some() && self.log.fresh {",
+    "if held.is_some() {",
+    *BOTH,
+)
+mutant(
+    "a new start bears the number of the one before", TRANSITION,
+    """\
+            start: self.start.wrapping_add(1),
+            next_counter,""",
+    """\
+            next_counter,""",
+    *BOTH,
+)
+mutant(
+    "the boot stage does not read its records again after a failed write", BOOT,
+    "if !self.log.loaded {",
+    "if false {",
+    *BOTH,
+)
+
+# Trust in a blank read.
+
+mutant(
+    "an install that goes on does not erase its sector again", WRITER,
+    "self.erased_to = self.address(layout, offset);",
+    "self.erased_to = layout.sector(self.address(layout, offset)).end();",
+    *BOTH,
+)
+mutant(
+    "an install erases nothing but the trailer's sectors", WRITER,
+    "self.erased_to = self.address(layout, offset);",
+    "self.erased_to = self.tail(layout);",
+    *BOTH,
+)
+mutant(
+    "the trailer's sectors are not erased", WRITER,
+    "self.tail_erased_to = self.tail(layout);",
+    "self.tail_erased_to = layout.slot_range(self.slot).end;",
+    *BOTH,
+)
+mutant(
+    "the log opens a sector that reads blank without an erase", WRITE,
+    "            Stage::Erase => Request::Erase(log.sector(self.start)),",
+    """\
+            Stage::Erase if self.fences == 0 => Request::Read { at: self.start, len: log.grid.stride() },
+            Stage::Erase => Request::Erase(log.sector(self.start)),""",
+    *BOTH,
+    also=[
+        (WRITE, "        self.header = Header { generation: log.generation, before: 0, note: 0 };",
+         "        self.fences = 0;\n        self.header = Header { generation: log.generation, before: 0, note: 0 };"),
+        (WRITE, "        if self.stage == Stage::VerifyNote {\n", """\
+        if self.stage == Stage::Erase {
+            match read {
+                Some(read) if log.grid.is_blank(read) => self.prepare::<H>(log, body, 0),
+                _ => self.fences = 1,
+            }
+            return None;
+        }
+        if self.stage == Stage::VerifyNote {
+"""),
+    ],
+)
+mutant(
+    "an exchange does not erase a sector that reads blank", SWAP,
+    """\
+        self.flash.erase(to, to.checked_add(size)?).ok()?;
+        let mut chunk = Chunk([0; CHUNK]);""",
+    """\
+        let mut chunk = Chunk([0; CHUNK]);
+        let (erased, len) = (self.device.layout().geometry().erased(), CHUNK.min(size as usize));
+        let blank = self.flash.read(to, chunk.0.get_mut(..len)?).is_ok();
+        if !blank || chunk.0.get(..len)?.iter().any(|&byte| byte != erased) {
+            self.flash.erase(to, to.checked_add(size)?).ok()?;
+        }""",
+    *SWAPS,
+)
+
+# Updates and trials out of turn.
+
+mutant(
+    "an update is taken while one is on trial", DEVICE,
+    "if handed_over || matches!(state.phase, Phase::Trial | Phase::Swapping | Phase::Reverting) {",
+    "if handed_over || matches!(state.phase, Phase::Swapping | Phase::Reverting) {",
+    *BOTH,
+)
+mutant(
+    "an image that failed is taken again", DEVICE,
+    "if !self.retry_failed && state.failed",
+    "if false && state.failed",
+    *BOTH,
+)
+mutant(
+    "an image that failed is forgotten", TRANSITION,
+    "reason: Some(reason), failed, ..self }",
+    "reason: Some(reason), failed: self.failed, ..self }",
+    *BOTH,
+)
+mutant(
+    "confirm applies to an image that was never tried", TRANSITION,
+    "Ok((self.phase == Phase::Trial).then_some(Self {",
+    "Ok(matches!(self.phase, Phase::Trial | Phase::Pending).then_some(Self {",
+    *BOTH,
+)
+mutant(
+    "an image that was rejected can be confirmed", TRANSITION,
+    "if self.is_rejected() {",
+    "if false {",
+    *BOTH,
+)
+mutant(
+    "the security counter rises when a trial is asked for", TRANSITION,
+    "Ok(Self { phase: Phase::Pending, ..self }),",
+    "Ok(Self { phase: Phase::Pending, security_counter: receipt.security_counter(), ..self }),",
+    *BOTH,
+)
+mutant(
+    "the security counter does not rise at confirm", TRANSITION,
+    "            security_counter: self.security_counter.max(self.next_counter),\n",
+    "",
+    *BOTH,
+)
+
+# Reading the log.
+
+mutant(
+    "notes are not looked at", READ,
+    "Look::States if self.states == 1 && self.best.before > 0 => {",
+    "Look::States if self.states == 0 => {",
+    *BOTH,
+)
+mutant(
+    "a sector is opened without a note", WRITE,
+    "let free = u16::from(current.note) <= last;",
+    "let free = false;",
+    *BOTH,
+)
+mutant(
+    "records are appended though another opening was begun", WRITE,
+    "if room && current.generation == log.generation && self.tries > 0 {",
+    "if room && self.tries > 0 {",
+    *BOTH,
+)
+mutant(
+    "a new sector's generation follows the current one's only", WRITE,
+    "        log.generation = log.generation.saturating_add(1);\n",
+    "        log.generation = log.current.map_or(0, |current| current.generation).saturating_add(1);\n",
+    *BOTH,
+)
+mutant(
+    "the sector of the lowest generation wins", READ,
+    "header.generation <= self.most && header.generation > self.best.generation {",
+    "header.generation <= self.most && header.generation.wrapping_sub(1) < self.best.generation.wrapping_sub(1) {",
+    *BOTH,
+)
+mutant(
+    "the first state of a sector wins", READ,
+    "if let Some(mut state) = state {",
+    "if let Some(mut state) = state.filter(|_| log.state.is_none()) {",
+    *BOTH,
+)
+mutant(
+    "the first checkpoint of a start wins", READ,
+    "own.map_or(log.checkpoint, |(_, checkpoint)| checkpoint);",
+    "own.filter(|_| log.checkpoint == Checkpoint::NONE).map_or(log.checkpoint, |(_, checkpoint)| checkpoint);",
+    *BOTH,
+)
+mutant(
+    "a record's check is not looked at", READER,
+    "seed.is_some_and(|seed| checked == Some(&check::<H>(seed, place.first, payload)));",
+    "seed.is_some_and(|seed| checked.is_some() || checked == Some(&check::<H>(seed, place.first, payload)));",
+    *BOTH,
+)
+mutant(
+    "a record's seal is not looked at", READER,
+    "extent, sealed: self.sealed, ticks })",
+    "extent, sealed: true, ticks })",
+    *BOTH,
+)
+mutant(
+    "ticks are not counted", READ,
+    "state.step = state.step.saturating_add(record.ticks);",
+    "",
+    *SWAPS,
+)
+mutant(
+    "a state that follows ticks forgets them", LOG,
+    "(log.loaded, log.state) = (false, Some(state));",
+    "log.loaded = false;",
+    *SWAPS,
+)
+
+# What is written is read back.
+
+mutant(
+    "records are not read back", WRITE,
+    "        if !right {\n            return self.give_up",
+    "        if false {\n            return self.give_up",
+    *BOTH,
+)
+mutant(
+    "what an install writes is not read back", PROOF_RS,
+    "if bytes != self.buffer",
+    "if false && bytes != self.buffer",
+    *BOTH,
+)
+mutant(
+    "what an exchange copies is not read back", SWAP,
+    "(back == bytes).then_some(())",
+    "Some(())",
+    *SWAPS,
+)
+mutant(
+    "an install that went on is not hashed as a whole", PROOF_RS,
+    "let hash = interrupted ||",
+    "let hash = !interrupted &&",
+    *BOTH,
+)
+
+# Checkpoints.
+
+mutant(
+    "a checkpoint is taken for another manifest", MEMORY,
+    "self.log.held().filter(|held| believed && ",
+    "self.log.held().filter(|held| ",
+    *BOTH,
+)
+mutant(
+    "a checkpoint of an earlier start is gone on from", READ,
+    "checkpoint.filter(|(of, _)| Some(*of) == start);",
+    "checkpoint.filter(|_| start.is_some());",
+    *BOTH,
+)
+mutant(
+    "a checkpoint outlives its slot's rejection", MEMORY,
+    "        self.phase = Phase::Void(Work::start::<H>(&mut self.log, state, Checkpoint::START));",
+    """\
+        let held = self.log.held().unwrap_or(Checkpoint::START);
+        self.phase = Phase::Void(Work::start::<H>(&mut self.log, state, held));""",
+    *BOTH,
+)
+mutant(
+    "a new start is recorded without its checkpoint", LOG,
+    "Self::append::<H>(log, Kind::Checkpoint, Kind::State)",
+    "Self::append::<H>(log, Kind::State, Kind::State)",
+    *BOTH,
+)
+mutant(
+    "a new start is recorded before its checkpoint", LOG,
+    "Self::append::<H>(log, Kind::Checkpoint, Kind::State)",
+    "Self::append::<H>(log, Kind::State, Kind::Checkpoint)",
+    *BOTH,
+    also=[(WRITE, "            Kind::Checkpoint | Kind::State => None,", """\
+            Kind::State if self.first_kind != self.last_kind && !self.opening => Some(Kind::Checkpoint),
+            Kind::Checkpoint | Kind::State => None,""")],
+)
