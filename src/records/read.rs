@@ -133,6 +133,9 @@ impl Find {
         if let Some(record) = outcome.record.filter(|record| self.keep(log, body, record)) {
             self.used(log, self.stride.saturating_add(record.extent));
             behind = self.stride.saturating_add(record.written);
+        } else if outcome.used > 0 && self.look == Look::States {
+            // A torn record behind the state may come to light at the next boot.
+            log.durable = false;
         }
         self.records(self.look, self.start, behind.min(strides));
         false
@@ -211,6 +214,8 @@ impl Find {
 
     /// The current sector is known.
     fn known(&mut self, log: &mut Log<'_>) -> bool {
+        // A later opening that was cut may come to light at the next boot.
+        log.durable &= log.current.is_some_and(|current| current.generation == log.generation);
         if log.current.is_some_and(|current| current.proven) {
             log.loaded = true;
             return true;

@@ -160,6 +160,7 @@ impl Cells {
         match outcome.stability {
             Stability::Stable => {}
             Stability::Metastable => self.weaken(at, pending, false),
+            Stability::Marginal => self.weaken_one(at, pending, rng),
             Stability::ReadError => _ = self.unreadable.insert(at),
         }
         self.stick(at, at + self.geometry.write_unit());
@@ -192,6 +193,7 @@ impl Cells {
         match outcome.stability {
             Stability::Stable => {}
             Stability::Metastable => self.weaken(sector.start, pending, true),
+            Stability::Marginal => self.weaken_one(sector.start, pending, rng),
             Stability::ReadError => {
                 let unit = self.geometry.write_unit();
                 let units: Vec<u32> = sector.range().step_by(unit as usize).collect();
@@ -261,6 +263,26 @@ impl Cells {
             pending.iter_mut().zip(&older.bits).for_each(|(bits, old)| *bits |= old);
         }
         self.weak.insert(at, Weak { bits: pending, fresh: true, sector });
+    }
+
+    /// Of the pending bits one, from the next power-on.
+    fn weaken_one(&mut self, at: u32, mut pending: Vec<u8>, rng: &mut Rng) {
+        let count: u32 = pending.iter().map(|bits| bits.count_ones()).sum();
+        let mut chosen = rng.below(count.max(1) as usize) as u32;
+        for bits in &mut pending {
+            let here = bits.count_ones();
+            let of = *bits;
+            *bits = 0;
+            if chosen < here {
+                let bit = (0..8).filter(|bit| of >> bit & 1 == 1).nth(chosen as usize);
+                *bits = bit.map_or(0, |bit| 1 << bit);
+                chosen = u32::MAX;
+            } else if chosen != u32::MAX {
+                chosen -= here;
+            }
+        }
+        self.weaken(at, pending, false);
+        self.seen();
     }
 
     fn begin_anew(&mut self, sector: Sector, unerased: bool) {

@@ -27,6 +27,11 @@ impl Landed {
         self.with(Stability::Metastable)
     }
 
+    /// One of the pending bits, by chance, reads at random after each power-on; the others stay as they landed.
+    pub const fn marginal(self) -> Outcome {
+        self.with(Stability::Marginal)
+    }
+
     /// The unit reads as an error; of a sector, some units do, one at least.
     pub const fn read_error(self) -> Outcome {
         self.with(Stability::ReadError)
@@ -46,6 +51,9 @@ pub enum Stability {
     /// sees before the ground moves: [`Landed::All`] looks whole (or erased) once, [`Landed::Nothing`]
     /// untouched.
     Metastable,
+    /// The same, but for one bit that is drawn at every power-on, the next one too: a record that looks torn in one boot
+    /// and whole in the next.
+    Marginal,
     /// As an error, as flash with an error correcting code does.
     ReadError,
 }
@@ -76,6 +84,7 @@ impl Outcome {
         Landed::Subset.read_error(),
         Landed::All.stable(),
         Landed::All.metastable(),
+        Landed::All.marginal(),
         Landed::All.read_error(),
     ];
 
