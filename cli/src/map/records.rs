@@ -46,7 +46,10 @@ pub(crate) fn lines(records: &Records, strategy: Strategy) -> Vec<(&'static str,
         lines.push(("failed", format!("image {}: refused from now on", hex(&failed))));
     }
     if !state.durable {
-        lines.push(("note", "the state's seal was cut: the next boot writes it again".into()));
+        lines.push((
+            "note",
+            "the state is in doubt (it or what lies behind it was cut): the next boot writes it again".into(),
+        ));
     }
     lines
 }
