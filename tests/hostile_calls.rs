@@ -164,7 +164,6 @@ fn what_confirm_said_holds_after_a_future_that_was_dropped() {
                 }
             }
             let again = embassy_futures::block_on(control.confirm());
-            drop(control);
             if again.is_err() || !flash.cut_fired() {
                 continue;
             }

@@ -268,7 +268,7 @@ fn a_driver_that_writes_larger_units_than_the_geometry_says_is_told_so_and_erase
             self.0.erase(from, to)
         }
         fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
-            if at % 8 != 0 || bytes.len() % 8 != 0 {
+            if !at.is_multiple_of(8) || !bytes.len().is_multiple_of(8) {
                 return Err(Fault::Unaligned { address: at, size: 8 });
             }
             self.0.write(at, bytes)
