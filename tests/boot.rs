@@ -3,17 +3,13 @@
 
 mod common;
 
-use common::{boot, leak, noise, provisioned, put, release, trust, Bench, Board, SMALL, SMALL_LAYOUT};
+use common::{
+    ask, boot, leak, noise, provisioned, put, release, trust, Bench, Board, SMALL, SMALL_LAYOUT, SWAP_LAYOUT,
+};
 use lockgate::boot::{Boot, Check, CounterStore, NoImage};
-use lockgate::pack::{Package, SigningKey};
+use lockgate::pack::SigningKey;
 use lockgate::sim::Flash;
 use lockgate::{Block, BootReason, Control, Layout, Reason, Slot, Updater, P256};
-
-const SWAP_LAYOUT: Layout = Layout::new(&SMALL)
-    .records(0..2048)
-    .slots(2048..20 * 1024, 20 * 1024..38 * 1024)
-    .swap(38 * 1024..39 * 1024)
-    .check();
 
 /// A device with version 1.0, counter 1, in slot A.
 fn device(layout: &'static Layout) -> (Bench, Flash) {
@@ -21,14 +17,6 @@ fn device(layout: &'static Layout) -> (Bench, Flash) {
     let image = noise(5000, 1);
     let flash = provisioned(layout, Slot::A, &release(&bench.key, 0, 1, &image), &image);
     (bench, flash)
-}
-
-/// Installs and asks for a trial.
-fn update(bench: &Bench, flash: &mut Flash, package: &Package) {
-    let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, &mut *flash, &mut block);
-    let verified = updater.install(package.bytes(), |_| ()).unwrap();
-    Control::new(bench.device, flash).try_next(verified).unwrap();
 }
 
 fn confirm(bench: &Bench, flash: &mut Flash) {
@@ -43,7 +31,7 @@ fn a_new_image_has_three_attempts_and_the_old_one_comes_back() {
         let (bench, mut flash) = device(layout);
         assert_eq!(boot(bench.device, &mut flash).unwrap().reason, BootReason::Confirmed);
         let package = release(&bench.key, 1, 2, &noise(7000, 2));
-        update(&bench, &mut flash, &package);
+        ask(&bench, &mut flash, &package);
         let runs = if layout.swap_range().is_empty() { Slot::B } else { Slot::A };
         for attempt in 1..=3 {
             let launch = boot(bench.device, &mut flash).unwrap();
@@ -67,7 +55,7 @@ fn a_confirmed_image_stays_and_its_counter_is_the_devices() {
     for layout in [&SMALL_LAYOUT, &SWAP_LAYOUT] {
         let (bench, mut flash) = device(layout);
         boot(bench.device, &mut flash).unwrap();
-        update(&bench, &mut flash, &release(&bench.key, 1, 9, &noise(7000, 2)));
+        ask(&bench, &mut flash, &release(&bench.key, 1, 9, &noise(7000, 2)));
         boot(bench.device, &mut flash).unwrap();
         assert_eq!(Control::new(bench.device, &mut flash).status().unwrap().security_counter, 1, "not before confirm");
         confirm(&bench, &mut flash);
@@ -95,7 +83,7 @@ fn an_idle_boot_reads_and_writes_nothing() {
 fn a_pending_image_that_rots_is_not_started_and_the_reason_is_told() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     boot(bench.device, &mut flash).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     flash.rot(SMALL_LAYOUT.slot_range(Slot::B).start + 6999, 3);
     let launch = boot(bench.device, &mut flash).unwrap();
     assert_eq!((launch.slot, launch.reason), (Slot::A, BootReason::Reverted(Reason::Invalid)));
@@ -105,7 +93,7 @@ fn a_pending_image_that_rots_is_not_started_and_the_reason_is_told() {
 fn an_image_that_rots_on_trial_is_taken_back_at_once() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     boot(bench.device, &mut flash).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     boot(bench.device, &mut flash).unwrap();
     flash.rot(SMALL_LAYOUT.slot_range(Slot::B).start + 100, 0);
     assert_eq!(boot(bench.device, &mut flash).unwrap().reason, BootReason::Reverted(Reason::Invalid));
@@ -115,7 +103,7 @@ fn an_image_that_rots_on_trial_is_taken_back_at_once() {
 fn a_rejected_image_is_not_started_again_nor_confirmed() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     boot(bench.device, &mut flash).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     boot(bench.device, &mut flash).unwrap();
     Control::new(bench.device, &mut flash).reject().unwrap();
     let error = Control::new(bench.device, &mut flash).confirm().unwrap_err();
@@ -127,7 +115,7 @@ fn a_rejected_image_is_not_started_again_nor_confirmed() {
 fn confirm_applies_to_an_image_on_trial_only() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     boot(bench.device, &mut flash).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     // The old application confirms itself once more, as it does after every start.
     confirm(&bench, &mut flash);
     let launch = boot(bench.device, &mut flash).unwrap();
@@ -176,7 +164,7 @@ fn a_confirmed_image_that_rots_gives_way_to_the_other_one_unless_that_is_below_t
         let image = noise(5000, 1);
         let mut flash: Flash = provisioned(&SMALL_LAYOUT, Slot::A, &release(&bench.key, 0, counter, &image), &image);
         boot(bench.device, &mut flash).unwrap();
-        update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+        ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
         boot(bench.device, &mut flash).unwrap();
         confirm(&bench, &mut flash);
         flash.rot(SMALL_LAYOUT.slot_range(Slot::B).start + 5, 2);
@@ -247,7 +235,7 @@ fn a_counter_in_fuses_is_raised_once_at_the_boot_after_confirm_and_outlives_the_
         Boot::new(bench.device, flash, &mut board).counter(fuses).select()
     };
     select(&mut flash, &mut fuses).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 7, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 7, &noise(7000, 2)));
     select(&mut flash, &mut fuses).unwrap();
     assert_eq!((fuses.counter, fuses.burnt), (1, 1), "not on trial");
     confirm(&bench, &mut flash);
@@ -303,7 +291,7 @@ fn no_flash_content_and_no_read_error_makes_the_boot_stage_or_the_updater_fail()
 fn an_unreadable_unit_of_the_old_image_does_not_keep_a_swap_from_going_on() {
     let (bench, mut flash) = device(&SWAP_LAYOUT);
     boot(bench.device, &mut flash).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     flash.fail_read(SWAP_LAYOUT.slot_range(Slot::A).start + 1000);
     assert_eq!(boot(bench.device, &mut flash).unwrap().reason, TRIAL(1));
 }
@@ -312,7 +300,7 @@ fn an_unreadable_unit_of_the_old_image_does_not_keep_a_swap_from_going_on() {
 fn a_swap_erases_each_sector_it_moves_once_and_leaves_the_others_alone() {
     let (bench, mut flash) = device(&SWAP_LAYOUT);
     boot(bench.device, &mut flash).unwrap();
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     let before: Vec<u64> = (0..64).map(|sector| flash.erases_in(sector * 1024..sector * 1024 + 1024)).collect();
     boot(bench.device, &mut flash).unwrap();
     let erased = |sector: u32| flash.erases_in(sector * 1024..sector * 1024 + 1024) - before[sector as usize];

@@ -8,37 +8,13 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 use std::cell::RefCell;
 
-use common::{boot, noise, provisioned, release, Bench, SMALL, SMALL_LAYOUT};
+use common::{ask, boot, device, noise, provisioned, release, Bench, SMALL, SMALL_LAYOUT, SWAP_LAYOUT};
 use embedded_io::Write;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use lockgate::pack::Package;
 use lockgate::sim::{Flash, Landed};
 use lockgate::{
-    asynch, Ack, Block, BootReason, Control, Error, Layout, Machine, Refusal, Slot, Step, UpdateState, Updater, P256,
+    asynch, Ack, Block, BootReason, Control, Error, Machine, Refusal, Slot, Step, UpdateState, Updater, P256,
 };
-
-const SWAP_LAYOUT: Layout = Layout::new(&SMALL)
-    .records(0..2048)
-    .slots(2048..20 * 1024, 20 * 1024..38 * 1024)
-    .swap(38 * 1024..39 * 1024)
-    .check();
-
-/// A device with version 1.0, counter 1, in slot A, which has booted once.
-fn device(layout: &'static Layout) -> (Bench, Flash) {
-    let bench = Bench::new(layout);
-    let image = noise(5000, 1);
-    let mut flash = provisioned(layout, Slot::A, &release(&bench.key, 0, 1, &image), &image);
-    boot(bench.device, &mut flash).unwrap();
-    (bench, flash)
-}
-
-/// Installs and asks for a trial.
-fn update(bench: &Bench, flash: &mut Flash, package: &Package) {
-    let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, &mut *flash, &mut block);
-    let verified = updater.install(package.bytes(), |_| ()).unwrap();
-    Control::new(bench.device, flash).try_next(verified).unwrap();
-}
 
 #[test]
 fn asking_for_a_receipt_of_half_an_image_keeps_the_progress() {
@@ -99,7 +75,7 @@ fn a_genuine_image_whose_slot_was_begun_again_is_not_refused_for_it() {
 #[test]
 fn an_updater_sees_what_a_control_confirmed_through_its_flash() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     boot(bench.device, &mut flash).unwrap();
     let newer = release(&bench.key, 2, 2, &noise(7000, 3));
     let mut block = Block::<512>::new();
@@ -145,7 +121,7 @@ fn an_updater_that_takes_the_same_package_again_voids_the_trial_that_waits() {
 #[test]
 fn what_confirm_said_holds_after_a_future_that_was_dropped() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     boot(bench.device, &mut flash).unwrap();
     let steps = flash.steps();
     let mut lost = Vec::new();
@@ -275,7 +251,7 @@ fn two_handles_on_one_flash_see_each_other() {
         }
     }
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     boot(bench.device, &mut flash).unwrap();
     let flash = RefCell::new(flash);
     let mut one = Control::new(bench.device, Shared(&flash));

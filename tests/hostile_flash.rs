@@ -5,37 +5,13 @@ mod common;
 
 use std::cell::Cell;
 
-use common::{boot, noise, provisioned, release, Bench, Board, SMALL, SMALL_LAYOUT};
+use common::{ask, boot, device, noise, provisioned, release, Bench, Board, SMALL_LAYOUT, SWAP_LAYOUT};
 use embedded_io::Write;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::boot::{Boot, CounterStore, Launch, NoImage};
 use lockgate::geometry::{Geometry, Run};
-use lockgate::pack::Package;
 use lockgate::sim::{Error as Fault, Flash, Landed};
 use lockgate::{Block, BootReason, Control, Device, Error, Layout, Refusal, Slot, Updater, P256};
-
-const SWAP_LAYOUT: Layout = Layout::new(&SMALL)
-    .records(0..2048)
-    .slots(2048..20 * 1024, 20 * 1024..38 * 1024)
-    .swap(38 * 1024..39 * 1024)
-    .check();
-
-/// A device with version 1.0, counter 1, in slot A, which has booted once.
-fn device(layout: &'static Layout) -> (Bench, Flash) {
-    let bench = Bench::new(layout);
-    let image = noise(5000, 1);
-    let mut flash = provisioned(layout, Slot::A, &release(&bench.key, 0, 1, &image), &image);
-    boot(bench.device, &mut flash).unwrap();
-    (bench, flash)
-}
-
-/// Installs and asks for a trial.
-fn update(bench: &Bench, flash: &mut Flash, package: &Package) {
-    let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, &mut *flash, &mut block);
-    let verified = updater.install(package.bytes(), |_| ()).unwrap();
-    Control::new(bench.device, flash).try_next(verified).unwrap();
-}
 
 /// A boot that may be cut.
 fn select(device: &Device<'_>, flash: &mut Flash) -> Result<Launch, NoImage> {
@@ -137,7 +113,7 @@ impl NorFlash for Sparse {
 #[test]
 fn a_failed_write_of_a_record_and_a_cut_in_the_exchange_lose_no_image() {
     let (bench, mut flash) = device(&SWAP_LAYOUT);
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     for unit in (0..2048u32).step_by(4) {
         let mut first = flash.clone();
         first.fail_write(unit);
@@ -161,7 +137,7 @@ fn a_failed_write_of_a_record_and_a_cut_in_the_exchange_lose_no_image() {
 fn an_image_that_rots_before_it_ever_ran_may_come_again() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     let package = release(&bench.key, 1, 2, &noise(7000, 2));
-    update(&bench, &mut flash, &package);
+    ask(&bench, &mut flash, &package);
     flash.rot(SMALL_LAYOUT.slot_range(Slot::B).start + 6999, 3);
     boot(bench.device, &mut flash).unwrap();
     let mut block = Block::<512>::new();
@@ -187,7 +163,7 @@ fn an_unreadable_unit_behind_the_trailer_does_not_let_a_lower_version_in() {
 fn an_image_that_does_not_verify_is_not_started_though_the_records_cannot_be_written() {
     for layout in [&SMALL_LAYOUT, &SWAP_LAYOUT] {
         let (bench, mut flash) = device(layout);
-        update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+        ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
         let a = layout.slot_range(Slot::A);
         flash.load(a.start, &vec![0x66; a.len()]);
         let mut board = Board::default();
@@ -211,7 +187,7 @@ fn a_swap_device_whose_image_rots_tries_the_whole_one_that_waits() {
 #[test]
 fn a_rejected_image_is_no_way_out_when_the_confirmed_one_rots() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    update(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
     boot(bench.device, &mut flash).unwrap();
     Control::new(bench.device, &mut flash).reject().unwrap();
     boot(bench.device, &mut flash).unwrap();

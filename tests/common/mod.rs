@@ -192,3 +192,27 @@ pub fn release(key: &SigningKey, minor: u8, counter: u32, image: &[u8]) -> Packa
     let update = Update::new(VENDOR, CLASS, Version::new(1, minor, 0, 0), counter).block_size(512).unwrap();
     update.build(image, &mut [&mut key.clone()]).unwrap()
 }
+
+/// Two slots of 18 KiB and a spare sector.
+pub const SWAP_LAYOUT: Layout = Layout::new(&SMALL)
+    .records(0..2048)
+    .slots(2048..20 * 1024, 20 * 1024..38 * 1024)
+    .swap(38 * 1024..39 * 1024)
+    .check();
+
+/// A device with version 1.0, counter 1, in slot A, which has booted once.
+pub fn device(layout: &'static Layout) -> (Bench, Flash) {
+    let bench = Bench::new(layout);
+    let image = noise(5000, 1);
+    let mut flash = provisioned(layout, Slot::A, &release(&bench.key, 0, 1, &image), &image);
+    boot(bench.device, &mut flash).unwrap();
+    (bench, flash)
+}
+
+/// Installs and asks for a trial.
+pub fn ask(bench: &Bench, flash: &mut Flash, package: &Package) {
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, &mut *flash, &mut block);
+    let verified = updater.install(package.bytes(), |_| ()).unwrap();
+    lockgate::Control::new(bench.device, flash).try_next(verified).unwrap();
+}
