@@ -130,7 +130,7 @@ impl Manifest {
                 return Err(Refusal::UnknownElement { number });
             }
         }
-        manifest.consistent()
+        Ok(manifest.consistent()?)
     }
 
     /// Reads the manifest of an image that is installed: unknown elements are passed over, since a boot stage may be older
@@ -138,41 +138,41 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Malformed`].
-    pub fn parse_stored(body: &[u8]) -> Result<Self, Refusal> {
+    /// The rule that is broken.
+    pub fn parse_stored(body: &[u8]) -> Result<Self, Malformed> {
         let (manifest, mut elements) = Self::known(body)?;
         elements.try_for_each(|element| element.map(drop))?;
         manifest.consistent()
     }
 
-    /// The known elements, and those behind them.
-    fn known(body: &[u8]) -> Result<(Self, Elements<'_>), Refusal> {
+    /// The known elements, and those behind them. (The small error: a chip copies it at each of these steps.)
+    fn known(body: &[u8]) -> Result<(Self, Elements<'_>), Malformed> {
         let mut elements = Elements::new(body);
         let manifest = Self {
-            vendor: Uuid(elements.required(number::VENDOR)?),
-            class: Uuid(elements.required(number::CLASS)?),
+            vendor: Uuid(*elements.required(number::VENDOR)?),
+            class: Uuid(*elements.required(number::CLASS)?),
             component: elements.optional(number::COMPONENT, component)?.unwrap_or(0),
-            version: version(elements.required(number::VERSION)?),
-            security_counter: u32::from_le_bytes(elements.required(number::SECURITY_COUNTER)?),
+            version: version(*elements.required(number::VERSION)?),
+            security_counter: u32::from_le_bytes(*elements.required(number::SECURITY_COUNTER)?),
             image_size: elements.checked(number::IMAGE_SIZE, size)?,
-            image_digest: Digest(elements.required(number::IMAGE_DIGEST)?),
+            image_digest: Digest(*elements.required(number::IMAGE_DIGEST)?),
             block_exponent: elements.checked(number::BLOCK_SIZE, exponent)?,
             payload_length: elements.checked(number::PAYLOAD_LENGTH, size)?,
-            first_block_hash: Digest(elements.required(number::FIRST_BLOCK_HASH)?),
+            first_block_hash: Digest(*elements.required(number::FIRST_BLOCK_HASH)?),
             encoding: elements.optional(number::ENCODING, encoding)?.unwrap_or(Encoding::Raw),
             base_image: elements.optional(number::BASE_IMAGE, base_image)?,
-            load_address: elements.optional(number::LOAD_ADDRESS, |value| array(value).map(u32::from_le_bytes))?,
+            load_address: elements.optional(number::LOAD_ADDRESS, word)?,
         };
         Ok((manifest, elements))
     }
 
     /// Rules that span elements.
-    fn consistent(self) -> Result<Self, Refusal> {
+    fn consistent(self) -> Result<Self, Malformed> {
         if self.encoding == Encoding::Raw && self.payload_length != self.image_size {
-            return Err(Malformed::Element { number: number::PAYLOAD_LENGTH }.into());
+            return Err(Malformed::Element { number: number::PAYLOAD_LENGTH });
         }
         if self.base_image.is_some() != matches!(self.encoding, Encoding::Delta(_)) {
-            return Err(Malformed::Element { number: number::BASE_IMAGE }.into());
+            return Err(Malformed::Element { number: number::BASE_IMAGE });
         }
         Ok(self)
     }
@@ -240,7 +240,7 @@ impl<'b> Elements<'b> {
     }
 
     /// The value of element `number` if it comes next, read by `read`. Every known element is critical.
-    fn optional<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<Option<T>, Refusal> {
+    fn optional<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<Option<T>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -251,15 +251,15 @@ impl<'b> Elements<'b> {
         (self.rest, self.last) = (rest, number);
         match read(element.value) {
             Some(value) if element.critical => Ok(Some(value)),
-            _ => Err(Malformed::Element { number }.into()),
+            _ => Err(Malformed::Element { number }),
         }
     }
 
-    fn checked<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<T, Refusal> {
-        self.optional(number, read)?.ok_or(Malformed::Missing { number }.into())
+    fn checked<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<T, Malformed> {
+        self.optional(number, read)?.ok_or(Malformed::Missing { number })
     }
 
-    fn required<const N: usize>(&mut self, number: u16) -> Result<[u8; N], Refusal> {
+    fn required<const N: usize>(&mut self, number: u16) -> Result<&'b [u8; N], Malformed> {
         self.checked(number, array)
     }
 }
@@ -284,12 +284,16 @@ impl<'b> Iterator for Elements<'b> {
     }
 }
 
-fn array<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
+fn array<const N: usize>(value: &[u8]) -> Option<&[u8; N]> {
     value.try_into().ok()
 }
 
+fn word(value: &[u8]) -> Option<u32> {
+    array(value).map(|bytes| u32::from_le_bytes(*bytes))
+}
+
 fn component(value: &[u8]) -> Option<u16> {
-    array(value).map(u16::from_le_bytes).filter(|&component| component != 0)
+    array(value).map(|bytes| u16::from_le_bytes(*bytes)).filter(|&component| component != 0)
 }
 
 fn version([major, minor, r0, r1, b0, b1, b2, b3]: [u8; 8]) -> Version {
@@ -297,11 +301,11 @@ fn version([major, minor, r0, r1, b0, b1, b2, b3]: [u8; 8]) -> Version {
 }
 
 fn size(value: &[u8]) -> Option<u32> {
-    array(value).map(u32::from_le_bytes).filter(|size| (1..=MAX_SIZE).contains(size))
+    word(value).filter(|size| (1..=MAX_SIZE).contains(size))
 }
 
 fn exponent(value: &[u8]) -> Option<u8> {
-    array(value).map(|[exponent]| exponent).filter(|exponent| (8..=16).contains(exponent))
+    array(value).map(|[exponent]| *exponent).filter(|exponent| (8..=16).contains(exponent))
 }
 
 fn encoding(value: &[u8]) -> Option<Encoding> {
@@ -315,5 +319,5 @@ fn encoding(value: &[u8]) -> Option<Encoding> {
 
 fn base_image(value: &[u8]) -> Option<BaseImage> {
     let (bytes, digest) = value.split_first_chunk::<4>()?;
-    Some(BaseImage { size: size(bytes)?, digest: Digest(array(digest)?) })
+    Some(BaseImage { size: size(bytes)?, digest: Digest(*array(digest)?) })
 }

@@ -8,6 +8,7 @@ use crate::control::image_digest;
 use crate::device::Device;
 use crate::digest::{digest, Digest, Sha256};
 use crate::geometry::MAX_WRITE_UNIT;
+use crate::id::Version;
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
 use crate::trust::{SignatureJob, Verify};
@@ -19,6 +20,10 @@ use crate::wire::{
 
 /// Who says whose image a slot holds.
 pub trait Judge {
+    /// Where a trailer is read to: as much of it as is looked at, [`Room`] of 544 bytes for prelude and manifest, of 1024 for
+    /// signatures as well.
+    type Room: Default + AsMut<[u8]>;
+
     /// Whether the keys of `device` vouch for a trailer: `signed` is its prelude and manifest, `section` what follows its
     /// signatures' length.
     fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool;
@@ -29,6 +34,8 @@ pub trait Judge {
 pub struct HashOnly;
 
 impl Judge for HashOnly {
+    type Room = Room<544>;
+
     fn vouches<H: Sha256>(&mut self, _: &Device<'_>, _: &[u8], _: &[u8]) -> bool {
         true
     }
@@ -39,6 +46,8 @@ impl Judge for HashOnly {
 pub struct Signatures<V>(pub V);
 
 impl<V: Verify> Judge for Signatures<V> {
+    type Room = Room<{ TRAILER_SIZE as usize }>;
+
     fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool {
         let keys = device.keys();
         let ids = keys.ids::<H>();
@@ -61,40 +70,59 @@ impl<V: Verify> Judge for Signatures<V> {
     }
 }
 
-/// A trailer that is well-formed, of this device, and vouched for.
+/// What a trailer says that is well-formed, of this device, and vouched for. (Not the whole manifest: a boot stage has little stack.)
 pub(super) struct Trailer {
-    pub(super) manifest: Manifest,
+    /// The manifest's digest.
     pub(super) digest: Digest,
+    pub(super) image_digest: Digest,
+    pub(super) image_size: u32,
+    pub(super) security_counter: u32,
+    pub(super) version: Version,
 }
 
 impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F, P, J, C, H> {
     /// The trailer of an image that may run in the slot it will run in, its counter not below `floor`.
     #[inline(never)] // its buffer is not on the stack while the image is hashed
     pub(super) fn trailer(&mut self, slot: Slot, floor: u32) -> Option<Trailer> {
-        let mut room = TrailerRoom([0; TRAILER_SIZE as usize]);
+        let mut room = J::Room::default();
+        self.read_trailer(slot, room.as_mut());
+        let (signed, section, mut said) = self.parse(slot, room.as_mut())?;
+        self.platform.feed_watchdog();
+        if said.security_counter < floor || !self.judge.vouches::<H>(self.device, signed, section) {
+            return None;
+        }
+        said.digest = digest::<H>(&[signed]);
+        Some(said)
+    }
+
+    fn read_trailer(&mut self, slot: Slot, room: &mut [u8]) {
         let end = self.device.layout().slot_range(slot).end;
         // What lies behind the trailer's own bytes may be unreadable.
         let mut at = end.saturating_sub(TRAILER_SIZE);
-        for chunk in room.0.chunks_mut(CHUNK) {
+        for chunk in room.chunks_mut(CHUNK) {
             if self.flash.read(at, chunk).is_err() {
                 self.read_piecewise(at, chunk);
             }
             at = at.saturating_add(CHUNK as u32);
         }
-        let (prelude, rest) = room.0.split_at_checked(PRELUDE_SIZE)?;
+    }
+
+    /// What is signed, its signatures if there was room for them, and what it says: if it is this device's, and fits the slot.
+    #[inline(never)] // the manifest is not on the stack while anything is hashed
+    fn parse<'r>(&self, slot: Slot, room: &'r [u8]) -> Option<(&'r [u8], &'r [u8], Trailer)> {
+        let (prelude, rest) = room.split_at_checked(PRELUDE_SIZE)?;
         let prelude = Prelude::parse(prelude).ok().filter(|prelude| prelude.object == ObjectType::Update)?;
         let (body, rest) = rest.split_at_checked(prelude.body)?;
         let (length, rest) = rest.split_first_chunk::<SECTION_LENGTH_SIZE>()?;
-        let section = rest.get(..usize::from(section_length(*length).ok()?))?;
+        let section = rest.get(..usize::from(section_length(*length).ok()?)).unwrap_or_default();
+        let signed = room.get(..PRELUDE_SIZE.saturating_add(prelude.body))?;
+        let layout = self.device.layout();
+        let runs_in = if layout.strategy() == Strategy::Swap { Slot::A } else { slot };
         let manifest = Manifest::parse_stored(body).ok()?;
-        let signed = room.0.get(..PRELUDE_SIZE.saturating_add(prelude.body))?;
-        let runs_in = if self.device.layout().strategy() == Strategy::Swap { Slot::A } else { slot };
-        let fits =
-            self.device.runs(&manifest, runs_in) && manifest.image_size <= self.device.layout().slot_capacity(slot);
-        let current = fits && manifest.security_counter >= floor;
-        self.platform.feed_watchdog();
-        let vouched = current && self.judge.vouches::<H>(self.device, signed, section);
-        vouched.then(|| Trailer { digest: digest::<H>(&[signed]), manifest })
+        let fits = self.device.runs(&manifest, runs_in) && manifest.image_size <= layout.slot_capacity(slot);
+        let Manifest { image_digest, image_size, security_counter, version, .. } = manifest;
+        let said = Trailer { digest: Digest([0; 32]), image_digest, image_size, security_counter, version };
+        fits.then_some((signed, section, said))
     }
 
     /// What can be read of `room`, in the largest units there are; zeros for the rest.
@@ -109,19 +137,36 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
 
     /// The image in `slot`, if all of it verifies.
     pub(super) fn verified(&mut self, slot: Slot, floor: u32) -> Option<Trailer> {
-        let trailer = self.trailer(slot, floor)?;
-        let Manifest { image_size, image_digest, .. } = trailer.manifest;
-        (self.image_digest(slot, image_size)? == image_digest).then_some(trailer)
+        let mut found = self.trailer(slot, floor);
+        let whole = found.as_ref().is_some_and(|said| self.holds(slot, said));
+        if !whole {
+            found = None;
+        }
+        found
     }
 
-    /// SHA-256 of the slot's first `size` bytes; none if they cannot be read.
+    /// Whether the slot's image has the digest that its trailer says.
     #[inline(never)]
-    fn image_digest(&mut self, slot: Slot, size: u32) -> Option<Digest> {
+    fn holds(&mut self, slot: Slot, said: &Trailer) -> bool {
         let start = self.device.layout().slot_range(slot).start;
-        image_digest::<F, H>(&mut self.flash, start, size, || self.platform.feed_watchdog())
+        let digest = image_digest::<F, H>(&mut self.flash, start, said.image_size, || self.platform.feed_watchdog());
+        digest == Some(said.image_digest)
     }
 }
 
-/// Room for a trailer, aligned as flash controllers like it.
+/// Room for `N` bytes of a trailer, a multiple of 32, aligned as flash controllers like it.
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(4))]
-struct TrailerRoom([u8; TRAILER_SIZE as usize]);
+pub struct Room<const N: usize>([u8; N]);
+
+impl<const N: usize> Default for Room<N> {
+    fn default() -> Self {
+        Self([0; N])
+    }
+}
+
+impl<const N: usize> AsMut<[u8]> for Room<N> {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}

@@ -52,7 +52,7 @@ use crate::layout::Slot;
 use crate::records::Log;
 use crate::updater::unit;
 
-pub use image::{HashOnly, Judge, Signatures};
+pub use image::{HashOnly, Judge, Room, Signatures};
 
 /// What a board brings along.
 pub trait Platform {
@@ -225,13 +225,13 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: crate::Sha256> Boot
     }
 
     /// Tells the records; whether they hold it durably now.
-    fn record(&mut self, state: crate::records::State) -> bool {
+    fn record(&mut self, state: &crate::records::State) -> bool {
         self.platform.feed_watchdog();
         if !self.log.loaded {
             // The last one failed: where there is room is to be found out again.
             self.load();
         }
-        let mut work = crate::records::Work::state::<H>(&mut self.log, state);
+        let mut work = crate::records::Work::state::<H>(&mut self.log, *state);
         carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).is_ok()
     }
 }

@@ -10,13 +10,6 @@ use crate::layout::{Slot, Strategy};
 use crate::message::message;
 use crate::records::{Phase, Reason, State};
 
-/// What is to be done next.
-enum Next {
-    Start(Launch),
-    /// The state has changed.
-    Again(State),
-}
-
 /// States that lead on without a start: pending, swapping, trial, reverting, confirmed, and once more after a fallback.
 const MOST_STATES: u32 = 12;
 
@@ -39,41 +32,40 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             None => self.first()?,
         };
         for _ in 0..MOST_STATES {
-            let next = match state.phase {
-                Phase::Confirmed | Phase::Receiving => self.confirmed(state)?,
-                Phase::Pending => self.pending(state)?,
-                Phase::Swapping | Phase::Reverting => Next::Again(self.exchange(state)?),
-                Phase::Trial => self.trial(state)?,
+            let start = match state.phase {
+                Phase::Confirmed | Phase::Receiving => self.confirmed(&mut state)?,
+                Phase::Pending => self.pending(&mut state)?,
+                Phase::Swapping | Phase::Reverting => self.exchange(&mut state).map(|()| None)?,
+                Phase::Trial => self.trial(&mut state)?,
             };
-            match next {
-                Next::Start(launch) => return Ok(launch),
-                Next::Again(changed) => state = changed,
+            if let Some(slot) = start {
+                let address = self.device.layout().slot_range(slot).start;
+                return Ok(Launch { slot, address, reason: BootReason::of(&state) });
             }
         }
         Err(NoImage::Invalid)
     }
 
     /// There is no log: the trailers tell which image is newer.
+    #[inline(never)] // what it needs is not on the stack of every boot
     fn first(&mut self) -> Result<State, NoImage> {
         let floor = self.counter.read();
         let a = self.verified(Slot::A, floor);
         let swap = self.strategy() == Strategy::Swap;
         let b = if swap && a.is_some() { None } else { self.verified(Slot::B, floor) };
-        let rank = |trailer: &Trailer| (trailer.manifest.security_counter, trailer.manifest.version);
+        let rank = |trailer: &Trailer| (trailer.security_counter, trailer.version);
         let state = match (a, b) {
             (None, Some(b)) if swap => {
-                let Trailer { manifest, digest } = b;
-                let state =
-                    State::new(Slot::A, floor).receiving(digest, manifest.image_digest, manifest.security_counter);
+                let state = State::new(Slot::A, floor).receiving(b.digest, b.image_digest, b.security_counter);
                 State { phase: Phase::Pending, ..state }
             }
-            (Some(a), Some(b)) if rank(&b) > rank(&a) => State::new(Slot::B, b.manifest.security_counter),
-            (None, Some(b)) => State::new(Slot::B, b.manifest.security_counter),
-            (Some(a), _) => State::new(Slot::A, a.manifest.security_counter),
+            (Some(a), Some(b)) if rank(&b) > rank(&a) => State::new(Slot::B, b.security_counter),
+            (None, Some(b)) => State::new(Slot::B, b.security_counter),
+            (Some(a), _) => State::new(Slot::A, a.security_counter),
             (None, None) => return Err(NoImage::Invalid),
         };
         message!(info, "no records: the verified image in slot {} is taken as confirmed", state.slot);
-        self.record(state);
+        self.record(&state);
         Ok(state)
     }
 
@@ -81,16 +73,13 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         self.device.layout().strategy()
     }
 
-    fn launch(&self, slot: Slot, state: &State) -> Launch {
-        let reason = BootReason::of(state);
-        Launch { slot, address: self.device.layout().slot_range(slot).start, reason }
-    }
-
     fn floor(&mut self, state: &State) -> u32 {
         state.security_counter.max(self.counter.read())
     }
 
-    fn confirmed(&mut self, state: State) -> Result<Next, NoImage> {
+    // What follows changes the state, and gives the slot to start once there is one.
+
+    fn confirmed(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
         if !self.log.durable {
             self.record(state);
         }
@@ -98,10 +87,33 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     }
 
     /// Starts the confirmed image, if it verifies; else what there is instead.
-    fn start(&mut self, state: State) -> Result<Next, NoImage> {
-        let floor = self.floor(&state);
+    fn start(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
+        let floor = self.floor(state);
         // One that has just come back was copied, perhaps over a unit that could not be read.
         let unseen = self.check == Check::Trial && state.reason.is_none();
+        if self.starts(state, floor, unseen) {
+            return Ok(Some(state.slot));
+        }
+        let other = state.slot.other();
+        let Some(Trailer { digest, image_digest, security_counter, .. }) =
+            self.verified(other, floor).filter(|other| state.failed != other.image_digest.into())
+        else {
+            return Err(NoImage::Invalid);
+        };
+        if self.strategy() == Strategy::Swap {
+            *state = state.receiving(digest, image_digest, security_counter);
+            state.phase = Phase::Pending;
+            return Ok(None);
+        }
+        message!(warn, "the confirmed image does not verify: slot {} is started", other);
+        (state.phase, state.slot, state.extent, state.reason) = (Phase::Confirmed, other, 0, Some(Reason::Fallback));
+        self.record(state);
+        Ok(Some(other))
+    }
+
+    /// Whether the confirmed image verifies, or need not.
+    #[inline(never)] // what the trailer says is not on the stack while another is read
+    fn starts(&mut self, state: &State, floor: u32, unseen: bool) -> bool {
         let image = if unseen {
             self.trailer(state.slot, floor)
         } else {
@@ -110,77 +122,64 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         };
         if let Some(image) = &image {
             // Records prove nothing: what is burnt is what the image in the slot says, too.
-            self.counter.raise(state.security_counter.min(image.manifest.security_counter));
+            self.counter.raise(state.security_counter.min(image.security_counter));
         }
-        if unseen || image.is_some() {
-            return Ok(Next::Start(self.launch(state.slot, &state)));
-        }
-        let other = state.slot.other();
-        let Some(Trailer { manifest, digest }) =
-            self.verified(other, floor).filter(|other| state.failed != other.manifest.image_digest.into())
-        else {
-            return Err(NoImage::Invalid);
-        };
-        if self.strategy() == Strategy::Swap {
-            let update = state.receiving(digest, manifest.image_digest, manifest.security_counter);
-            return Ok(Next::Again(State { phase: Phase::Pending, ..update }));
-        }
-        message!(warn, "the confirmed image does not verify: slot {} is started", other);
-        let fallback =
-            State { phase: Phase::Confirmed, slot: other, extent: 0, reason: Some(Reason::Fallback), ..state };
-        self.record(fallback);
-        Ok(Next::Start(self.launch(other, &fallback)))
+        unseen || image.is_some()
     }
 
-    fn pending(&mut self, state: State) -> Result<Next, NoImage> {
+    fn pending(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
         let target = self.device.layout().target(state.slot);
-        let floor = self.floor(&state);
+        let floor = self.floor(state);
         let Some(image) = self.verified(target, floor).filter(|image| image.digest == state.update) else {
-            return Ok(self.fail(state, Reason::Invalid));
+            self.fail(state, Reason::Invalid);
+            return Ok(None);
         };
         if self.strategy() == Strategy::Select {
             return self.attempt(state);
         }
-        let extent = self.sectors(&image.manifest).into();
-        let swapping = State { phase: Phase::Swapping, step: 0, extent, reason: None, ..state };
-        if self.record(swapping) {
-            Ok(Next::Again(swapping))
-        } else {
-            // Nothing is exchanged yet: the confirmed image still runs.
-            self.start(state)
+        let extent = self.sectors(image.image_size).into();
+        let before = *state;
+        (state.phase, state.step, state.extent, state.reason) = (Phase::Swapping, 0, extent, None);
+        if self.record(state) {
+            return Ok(None);
         }
+        // Nothing is exchanged yet: the confirmed image still runs.
+        *state = before;
+        self.start(state)
     }
 
-    fn trial(&mut self, state: State) -> Result<Next, NoImage> {
+    fn trial(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
         if state.step >= u16::from(state.limit) {
-            return Ok(self.fail(state, state.reason.unwrap_or(Reason::NotConfirmed)));
+            self.fail(state, state.reason.unwrap_or(Reason::NotConfirmed));
+            return Ok(None);
         }
         let running = state.running(self.strategy());
         // Judged when it was accepted and when it was first tried: a swap in progress is not judged again, but by its hash.
         let image = self.verified(running, 0);
         if image.is_none_or(|image| image.digest != state.update) {
-            return Ok(self.fail(state, Reason::Invalid));
+            self.fail(state, Reason::Invalid);
+            return Ok(None);
         }
         self.attempt(state)
     }
 
     /// Counts the attempt, then starts the image.
-    fn attempt(&mut self, state: State) -> Result<Next, NoImage> {
-        let trial = state.attempt(self.device.attempts);
-        let counted = self.record(trial);
-        if !counted && self.strategy() == Strategy::Select {
+    fn attempt(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
+        let before = *state;
+        *state = state.attempt(self.device.attempts);
+        if !self.record(state) && self.strategy() == Strategy::Select {
             // An attempt that cannot be counted is none.
+            *state = before;
             return self.start(state);
         }
         // After an exchange there is no other image: better one that is not counted, under the watchdog, than none.
         self.platform.arm_watchdog();
-        Ok(Next::Start(self.launch(trial.running(self.strategy()), &trial)))
+        Ok(Some(state.running(self.strategy())))
     }
 
-    fn fail(&mut self, state: State, reason: Reason) -> Next {
+    fn fail(&mut self, state: &mut State, reason: Reason) {
         message!(warn, "the update is taken back: {}", reason);
-        let failed = state.failed(reason, self.strategy());
-        self.record(failed);
-        Next::Again(failed)
+        *state = state.failed(reason, self.strategy());
+        self.record(state);
     }
 }

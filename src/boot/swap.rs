@@ -6,7 +6,6 @@ use super::{Boot, CounterStore, Judge, NoImage, Platform};
 use crate::control::{carry_out, PAUSE};
 use crate::digest::Sha256;
 use crate::layout::Slot;
-use crate::manifest::Manifest;
 use crate::records::{Phase, State, Work};
 use crate::updater::{Chunk, CHUNK};
 use crate::wire::TRAILER_SIZE;
@@ -82,15 +81,17 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     }
 
     /// Sectors that the images in both slots need; all if what is in slot A is not known.
-    pub(super) fn sectors(&mut self, incoming: &Manifest) -> u16 {
+    #[inline(never)] // as above
+    pub(super) fn sectors(&mut self, incoming: u32) -> u16 {
         let size = self.device.layout().sector(self.device.layout().slot_range(Slot::A).start).size.max(1);
-        let outgoing = self.trailer(Slot::A, 0).map(|trailer| trailer.manifest.image_size);
-        let bytes = outgoing.map_or(u32::MAX, |outgoing| outgoing.max(incoming.image_size));
+        let outgoing = self.trailer(Slot::A, 0).map(|trailer| trailer.image_size);
+        let bytes = outgoing.map_or(u32::MAX, |outgoing| outgoing.max(incoming));
         u16::try_from(bytes.div_ceil(size)).unwrap_or(u16::MAX)
     }
 
-    /// Does what is left of the exchange, and gives the state behind it: the trial's first, or the old image's.
-    pub(super) fn exchange(&mut self, mut state: State) -> Result<State, NoImage> {
+    /// Does what is left of the exchange, and leaves the state behind it: the trial's first, or the old image's.
+    #[inline(never)] // what it needs is not on the stack of every boot
+    pub(super) fn exchange(&mut self, state: &mut State) -> Result<(), NoImage> {
         if !self.log.fresh && !self.record(state) {
             return Err(NoImage::Exchange);
         }
@@ -103,12 +104,14 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             carry_out::<F, H>(&mut self.log, &mut work, &mut self.flash).map_err(|_| NoImage::Exchange)?;
             state.step = state.step.saturating_add(1);
         }
-        let next = match state.phase {
-            Phase::Swapping => State { phase: Phase::Trial, step: 0, limit: self.device.attempts, ..state },
-            _ => State { phase: Phase::Confirmed, step: 0, ..state },
-        };
-        if self.record(next) {
-            Ok(next)
+        state.step = 0;
+        if state.phase == Phase::Swapping {
+            (state.phase, state.limit) = (Phase::Trial, self.device.attempts);
+        } else {
+            state.phase = Phase::Confirmed;
+        }
+        if self.record(state) {
+            Ok(())
         } else {
             Err(NoImage::Exchange)
         }

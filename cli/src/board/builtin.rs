@@ -1,6 +1,6 @@
 //! The boards that are built in: a sensible layout for every chip that the library knows.
 //!
-//! The boot stage has 24 to 32 KiB, room for lockgate's own with its P-256. Records have at least two
+//! The boot stage has 24 to 32 KiB, room for lockgate's own with its P-256 (64 KiB on the ESP8266, whose code is less dense). Records have at least two
 //! sectors, four where sectors are small. Checked while the tool compiles.
 
 use lockgate::geometry::{self, Geometry};
@@ -32,7 +32,7 @@ macro_rules! boards {
 boards! {
     // The cache shows one whole megabyte of the chip at a time, so each slot is one.
     ESP8266_4M window 0x4020_0000 {
-        boot(0..0x8000) records(0x8000..0x1_0000)
+        boot(0..0x1_0000) records(0x1_0000..0x1_8000)
         slots(0x10_0000..0x20_0000, 0x20_0000..0x30_0000)
     }
     NRF51822 at 0x0 {

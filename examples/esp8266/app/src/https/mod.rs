@@ -1,0 +1,178 @@
+//! Packages from a server, over HTTPS.
+
+mod config;
+mod ethernet;
+mod tcp;
+
+use board::clock::{cycles, Clock};
+use board::random::Random;
+use board::{say, watchdog};
+use embedded_io::{Read, Write};
+use https::{Connection, Error as HttpsError, Fragment, Now, Refusal, Server};
+use lockgate::{Error, Verified};
+use rand_core::RngCore;
+use smoltcp::wire::{EthernetAddress, HardwareAddress};
+
+use crate::update::{Failure, Update};
+use ethernet::{Ethernet, MAC};
+use tcp::{Network, Storage, TcpError};
+
+/// Bytes that the slot holds already are read and passed over up to this number; for more, a new connection with a Range is made.
+const WORTH_A_CONNECTION: u32 = 64 * 1024;
+
+#[cfg(not(feature = "large-fragments"))]
+const FRAGMENT: Fragment = Fragment::Bytes1024;
+#[cfg(feature = "large-fragments")]
+const FRAGMENT: Fragment = Fragment::Bytes4096;
+
+/// ClientHello with this server's name: see `https::WRITE_BUFFER`.
+const WRITE: usize = 192 + config::NAME.len();
+
+/// Milliseconds between two looks, or two tries.
+const PAUSE: u32 = 1_000;
+
+/// What goes wrong on the way.
+#[derive(Debug)]
+pub(crate) enum LinkError {
+    Tcp(TcpError),
+    Https(HttpsError),
+}
+
+impl From<HttpsError> for LinkError {
+    fn from(error: HttpsError) -> Self {
+        Self::Https(error)
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl LinkError {
+    /// Whether trying again can help: not if the server is another, or answers what it should not.
+    pub(crate) fn may_pass(&self) -> bool {
+        use HttpsError::{Closed, NotHttp, Record, Stream, Tls, Truncated};
+        matches!(
+            self,
+            Self::Tcp(_) | Self::Https(Stream(_) | Closed | Truncated { .. } | Record | Tls(_) | NotHttp)
+        )
+    }
+
+    /// What it is, in a few words.
+    pub(crate) fn why(&self) -> &'static str {
+        match self {
+            Self::Tcp(TcpError::Refused) => "server does not answer",
+            Self::Tcp(_) => "connection lost",
+            Self::Https(error) => match error {
+                HttpsError::Stream(_) | HttpsError::Closed | HttpsError::Truncated { .. } => "connection lost",
+                HttpsError::Refused(Refusal::Expired { .. }) => "server's certificate has expired",
+                HttpsError::Refused(Refusal::Name) => "server's certificate is for another name",
+                HttpsError::Refused(_) => "server's certificate is not trusted",
+                HttpsError::Anonymous => "server does not say who it is",
+                HttpsError::RecordTooLarge => "server's TLS records are too large",
+                HttpsError::Tls(_) | HttpsError::Record => "server does not speak TLS 1.3 as it should",
+                HttpsError::Redirect(_) => "server redirects, which is not followed",
+                HttpsError::Chunked => "server sends chunks, which are not taken",
+                HttpsError::Status(_) | HttpsError::RangeNotSatisfiable => "server has no such package",
+                HttpsError::NotHttp => "server does not speak HTTP",
+                _ => "server's answer is not understood",
+            },
+        }
+    }
+}
+
+/// The network, and what a connection needs.
+pub(crate) struct Link<'l> {
+    network: Network<'l, Ethernet>,
+    random: Random,
+    clock: Clock,
+    read: &'l mut [u8; FRAGMENT.read_buffer()],
+    write: &'l mut [u8; WRITE],
+}
+
+/// Runs the application with a network.
+pub(crate) fn with(run: impl FnOnce(&mut Link<'_>)) {
+    let mut storage = Storage::new();
+    let (mut read, mut write) = ([0; FRAGMENT.read_buffer()], [0; WRITE]);
+    let mac = HardwareAddress::Ethernet(EthernetAddress(MAC));
+    let network = Network::new(Ethernet::new(), mac, config::ADDRESS, &mut storage);
+    run(&mut Link { network, random: Random::new(), clock: Clock::new(), read: &mut read, write: &mut write });
+}
+
+impl Link<'_> {
+    /// Whether the server can be reached, proves who it is, and has a package.
+    pub(crate) fn works(&mut self) -> Result<(), LinkError> {
+        self.get(0, |_, package| {
+            let mut magic = [0; 4];
+            package.read_exact(&mut magic).map_err(|_| LinkError::Https(HttpsError::Closed))
+        })
+    }
+
+    /// Fetches and installs the package, from where the updater is on.
+    pub(crate) fn fetch(&mut self, updater: &mut Update<'_>) -> Result<Verified, Failure> {
+        loop {
+            let from = updater.position();
+            if let Some(verified) = self.get(from, |start, package| install(updater, start, package))? {
+                return Ok(verified);
+            }
+        }
+    }
+
+    /// Connects, and hands the resource from byte `from` on to `take`, with the offset at which it really begins.
+    #[inline(never)]
+    fn get<T, E: From<LinkError>>(
+        &mut self,
+        from: u32,
+        take: impl FnOnce(u32, &mut dyn Read<Error = HttpsError>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let begun = cycles();
+        let local = 0xC000 | (self.random.next_u32() & 0x3FFF) as u16;
+        let tcp = self.network.connect(config::SERVER, config::PORT, local).map_err(LinkError::Tcp)?;
+        watchdog::feed();
+        let [ca] = config::CA.keys() else { return Err(LinkError::Https(HttpsError::Path).into()) };
+        let server =
+            Server { name: config::NAME, port: config::PORT, ca: &ca.0, now: Now::NotBefore(config::BUILD_TIME) };
+        let mut connection = Connection::new(tcp, &mut self.read[..], &mut self.write[..]);
+        let session = connection.open(&server, FRAGMENT, &mut self.random).map_err(LinkError::Https)?;
+        say!("app: server authenticated, ", cycles().wrapping_sub(begun), " cycles");
+        let mut package = session.get(config::PATH, from).map_err(LinkError::Https)?;
+        let outcome = take(package.start(), &mut package)?;
+        connection.close();
+        Ok(outcome)
+    }
+
+    /// Nobody waits to be told.
+    pub(crate) fn end(&mut self, _: bool, _: &str) {}
+
+    /// Waits before the next look, or the next try.
+    pub(crate) fn pause(&mut self) {
+        let begun = self.clock.ms();
+        while self.clock.ms().wrapping_sub(begun) < PAUSE {
+            self.network.poll();
+        }
+    }
+}
+
+/// Feeds the updater. `None`: the slot holds so much already that the rest is better fetched by another connection.
+fn install(
+    updater: &mut Update<'_>,
+    start: u32,
+    package: &mut dyn Read<Error = HttpsError>,
+) -> Result<Option<Verified>, Failure> {
+    updater.stream_at(start).map_err(|error| error.map(|never| match never {}, |never| match never {}))?;
+    let mut chunk = [0; 256];
+    let mut at = start;
+    loop {
+        let read = package.read(&mut chunk).map_err(|error| Error::Transport(LinkError::Https(error)))?;
+        if read == 0 {
+            return updater.finish().map(Some).map_err(Error::reading);
+        }
+        updater.write_all(&chunk[..read]).map_err(Error::reading)?;
+        at = at.saturating_add(read as u32);
+        if updater.position().saturating_sub(at) > WORTH_A_CONNECTION {
+            return Ok(None);
+        }
+    }
+}

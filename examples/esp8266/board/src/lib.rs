@@ -1,0 +1,17 @@
+//! What an update needs of an ESP8266: flash and UART by the functions of the mask ROM, watchdog, random numbers, time.
+//!
+//! The boot stage and the application share it, and with it what the device is ([`DEVICE`]). No interrupt is used.
+
+#![no_std]
+
+mod device;
+pub mod clock;
+pub mod console;
+pub mod flash;
+pub mod random;
+pub mod reset;
+mod rom;
+pub mod watchdog;
+
+pub use device::{window, DEVICE, IMAGE_CAPACITY};
+pub use flash::Flash;

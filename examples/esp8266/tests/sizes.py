@@ -1,0 +1,58 @@
+"""How large the programs are, by section, and whether they keep to their budgets. The RAM they need at run time is measured by run.py."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+FLASH = range(0x40200000, 0x40300000)
+IRAM = range(0x40100000, 0x40110000)
+KIB = 1024
+
+# name: (what, most bytes of code in flash, most bytes of instruction RAM)
+PROGRAMS = {
+    "boot": ("boot stage", 60 * KIB, 16 * KIB),
+    "boot-signatures": ("boot stage with signature check", 60 * KIB, 16 * KIB),
+    "https-1": ("application, HTTPS, 1 KiB fragments", 180 * KIB, 32 * KIB),
+    "https-4k-1": ("application, HTTPS, 4 KiB fragments", 180 * KIB, 32 * KIB),
+    "uart-1": ("application, UART", 180 * KIB, 32 * KIB),
+}
+
+
+def sections(elf):
+    listing = subprocess.run(["xtensa-lx106-elf-size", "-A", "-d", elf], check=True, capture_output=True, text=True).stdout
+    return {m[1]: (int(m[2]), int(m[3])) for m in re.finditer(r"^(\.\S+)\s+(\d+)\s+(\d+)$", listing, re.M)}
+
+
+def data_in_flash(map_file):
+    """Input sections in the flash window that hold data: the chip loads only whole words from there."""
+    text = map_file.read_text()
+    placed = re.finditer(r"^ (\.\S+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) ", text, re.M)
+    return [m[1] for m in placed if int(m[2], 16) in FLASH and int(m[3], 16) and re.match(r"\.(ro)?data|\.bss", m[1])]
+
+
+def main(out):
+    failures = []
+    print(f"{'':38}{'flash':>9}{'IRAM':>8}{'statics':>9}   bytes")
+    for name, (what, most_flash, most_iram) in PROGRAMS.items():
+        elf = out / f"{name}.elf"
+        if not elf.exists():
+            failures.append(f"{name} was not built")
+            continue
+        found = sections(elf)
+        flash = sum(size for size, at in found.values() if at in FLASH)
+        iram = sum(size for size, at in found.values() if at in IRAM)
+        statics = sum(found.get(section, (0, 0))[0] for section in (".rodata", ".bss"))
+        print(f"{what:38}{flash:9,}{iram:8,}{statics:9,}")
+        if flash > most_flash:
+            failures.append(f"{what}: {flash} bytes of flash, at most {most_flash}")
+        if iram > most_iram:
+            failures.append(f"{what}: {iram} bytes of instruction RAM, at most {most_iram}")
+        failures += [f"{what}: {section} lies in flash" for section in data_in_flash(out / f"{name}.map")]
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))
