@@ -40,6 +40,8 @@ mod message;
 pub mod pack;
 mod receipt;
 mod records;
+#[cfg(feature = "serial")]
+pub mod serial;
 #[cfg(feature = "sim")]
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // host side
 pub mod sim;

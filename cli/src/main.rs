@@ -15,6 +15,7 @@ mod keys;
 mod map;
 mod print;
 mod progress;
+mod send;
 mod serve;
 mod signers;
 mod slots;

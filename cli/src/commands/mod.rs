@@ -12,6 +12,7 @@ mod map;
 mod options;
 mod pack;
 mod reject;
+mod send;
 mod serve;
 mod values;
 mod verify;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Reject(reject::Args),
     Map(map::Args),
     Serve(serve::Args),
+    Send(send::Args),
     Demo(demo::Args),
 }
 
@@ -52,6 +54,7 @@ impl Command {
             Self::Reject(args) => reject::run(args),
             Self::Map(args) => map::run(args),
             Self::Serve(args) => serve::run(args),
+            Self::Send(args) => send::run(args),
             Self::Demo(args) => demo::run(args),
         }
     }
