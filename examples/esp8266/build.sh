@@ -89,7 +89,7 @@ compile() {
     local package=$1 name=$2
     shift 2
     "${cargo[@]}" rustc -q --release -Zbuild-std=core -Zjson-target-spec --target $target.json -p "lockgate-esp8266-$package" \
-        --lib "$@" -- "--emit=asm=$out/$name.raw.s" -Cforce-unwind-tables=no
+        --lib "$@" -- "--emit=asm=$out/$name.raw.s" -Cforce-unwind-tables=no -Cjump-tables=no
     awk -f rt/literals.awk "$out/$name.raw.s" >"$out/$name.s"
     "${gcc[@]}" -c "$out/$name.s" -o "$out/$name.o"
 }

@@ -51,6 +51,7 @@ fn run(link: &mut Link<'_>, block: &mut Block<BLOCK>) -> ! {
 }
 
 /// Says who runs, and why.
+#[inline(never)] // what it needs is not on the stack of what follows
 fn introduce() -> BootReason {
     match Control::new(&DEVICE, Flash::new()).status() {
         Ok(status) => {
@@ -66,6 +67,7 @@ fn introduce() -> BootReason {
 }
 
 /// A new image must show that it works before it is kept. The watchdog and the number of attempts are against one that cannot.
+#[inline(never)] // as above
 fn on_trial(link: &mut Link<'_>) {
     for tries in 0.. {
         let Err(error) = link.works() else { break };

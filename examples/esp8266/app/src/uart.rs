@@ -3,7 +3,7 @@
 use core::convert::Infallible;
 
 use board::clock::Clock;
-use board::{console, flash::FlashError, watchdog, Flash};
+use board::{console, flash::FlashError, text, watchdog, Flash, Text};
 use embedded_io::Seek;
 use lockgate::serial::{self, Outcome, Port, Receiver};
 use lockgate::Verified;
@@ -18,8 +18,8 @@ const FRAME: usize = 96;
 pub(crate) struct LinkError(serial::Error<Infallible>);
 
 impl LinkError {
-    pub(crate) fn why(&self) -> &'static str {
-        "nobody answers on the serial line"
+    pub(crate) fn why(&self) -> Text {
+        text!("nobody answers on the serial line")
     }
 
     /// Whether trying again can help.
@@ -55,7 +55,7 @@ impl Link<'_> {
     }
 
     /// Tells the sender how it ended.
-    pub(crate) fn end(&mut self, updated: bool, text: &str) {
+    pub(crate) fn end(&mut self, updated: bool, text: Text) {
         let outcome = if updated { Outcome::Verified } else { Outcome::Refused };
         _ = self.receiver.finish(outcome, text);
         _ = self.receiver.rewind();

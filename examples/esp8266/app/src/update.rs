@@ -1,6 +1,6 @@
 //! One look for an update.
 
-use board::{flash::FlashError, reset, say, watchdog, Flash, DEVICE};
+use board::{flash::FlashError, reset, say, text, watchdog, Flash, DEVICE};
 use lockgate::{Block, Control, Digest, Error, ErrorKind, PublicKey, Refusal, Updater, Verified, Verify, P256};
 
 use crate::link::{Link, LinkError};
@@ -28,31 +28,42 @@ impl Verify for Patient {
 }
 
 /// Fetches and installs what the server has, and restarts into it. Returns if there is nothing to restart into.
-#[inline(never)]
 pub(crate) fn look(link: &mut Link<'_>, block: &mut Block<BLOCK>) {
-    let mut updater = Update::with_verifier(&DEVICE, Flash::new(), block, Patient);
-    // Power may have failed between the last block and the request to try the image.
-    let outcome = updater.staged().or_else(|_| fetch(link, &mut updater));
-    match outcome {
-        Ok(verified) => {
-            let version = verified.version();
-            match Control::new(&DEVICE, Flash::new()).try_next(verified) {
-                Ok(()) => {
-                    say!("app: version ", version, " is verified, restarting");
-                    link.end(true, "verified");
-                    reset::reset()
-                }
-                Err(error) => say!("app: no update: ", why::update(&error)),
-            }
-        }
+    match install(link, block) {
+        Ok(verified) => try_next(link, verified),
         Err(Error::Refused(Refusal::AlreadyRunning)) => {
             say!("app: up to date");
-            link.end(false, "up to date");
+            link.end(false, text!("up to date"));
         }
         Err(error) => {
             say!("app: no update: ", why::failure(&error));
             link.end(false, why::failure(&error));
         }
+    }
+}
+
+#[inline(never)] // an updater is large: nothing else shall be on the stack for it
+fn install(link: &mut Link<'_>, block: &mut Block<BLOCK>) -> Result<Verified, Failure> {
+    let mut updater = Update::with_verifier(&DEVICE, Flash::new(), block, Patient);
+    // Power may have failed between the last block and the request to try the image.
+    staged(&mut updater).map_or_else(|| fetch(link, &mut updater), Ok)
+}
+
+#[inline(never)] // as above
+fn staged(updater: &mut Update<'_>) -> Option<Verified> {
+    updater.staged().ok()
+}
+
+#[inline(never)] // as above
+fn try_next(link: &mut Link<'_>, verified: Verified) {
+    let version = verified.version();
+    match Control::new(&DEVICE, Flash::new()).try_next(verified) {
+        Ok(()) => {
+            say!("app: version ", version, " is verified, restarting");
+            link.end(true, text!("verified"));
+            reset::reset()
+        }
+        Err(error) => say!("app: no update: ", why::update(&error)),
     }
 }
 

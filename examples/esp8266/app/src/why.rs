@@ -1,12 +1,12 @@
-//! Reasons in a few words. The library's own texts name the values that disagree, at the price of 3 KiB of RAM: constants cannot be read from
-//! flash by bytes.
+//! Reasons in a few words, which stay in flash. The library's own texts name the values that disagree, and would take 3 KiB of RAM.
 
+use board::{text, Text};
 use lockgate::{Error, Refusal};
 
 use crate::update::Failure;
 
 /// Why there is no update.
-pub(crate) fn failure(error: &Failure) -> &'static str {
+pub(crate) fn failure(error: &Failure) -> Text {
     match error {
         Error::Transport(error) => error.why(),
         error => update(error),
@@ -14,33 +14,33 @@ pub(crate) fn failure(error: &Failure) -> &'static str {
 }
 
 /// Why there is no update, the transport aside.
-pub(crate) fn update<F, T>(error: &Error<F, T>) -> &'static str {
+pub(crate) fn update<F, T>(error: &Error<F, T>) -> Text {
     match error {
         Error::Refused(refusal) => refused(refusal),
-        Error::Truncated { .. } => "package ends early",
-        Error::Flash(_) => "flash failed",
-        Error::Mismatch { .. } => "flash does not hold what was written",
-        Error::Records => "records cannot be written",
-        Error::Superseded => "another update was started",
-        Error::NotOnTrial => "not on trial",
-        _ => "other",
+        Error::Truncated { .. } => text!("package ends early"),
+        Error::Flash(_) => text!("flash failed"),
+        Error::Mismatch { .. } => text!("flash does not hold what was written"),
+        Error::Records => text!("records cannot be written"),
+        Error::Superseded => text!("another update was started"),
+        Error::NotOnTrial => text!("not on trial"),
+        _ => text!("other"),
     }
 }
 
-fn refused(refusal: &Refusal) -> &'static str {
+fn refused(refusal: &Refusal) -> Text {
     match refusal {
-        Refusal::NotAPackage => "not a package",
-        Refusal::BadSignature { .. } | Refusal::TooFewSignatures { .. } => "not signed by a trusted key",
-        Refusal::WrongVendor { .. } => "for another vendor",
-        Refusal::WrongClass { .. } => "for another class",
-        Refusal::SecurityCounter { .. } => "security counter too low",
-        Refusal::Downgrade { .. } => "older version",
-        Refusal::FailedBefore => "failed on this device before",
-        Refusal::Unconfirmed => "still on trial",
-        Refusal::ImageTooLarge { .. } => "image too large",
-        Refusal::BlockTooLarge { .. } => "blocks too large",
-        Refusal::BlockHash { .. } => "block is not the one that was signed",
-        Refusal::ImageDigest => "image is not the one that was signed",
-        _ => "malformed or unknown",
+        Refusal::NotAPackage => text!("not a package"),
+        Refusal::BadSignature { .. } | Refusal::TooFewSignatures { .. } => text!("not signed by a trusted key"),
+        Refusal::WrongVendor { .. } => text!("for another vendor"),
+        Refusal::WrongClass { .. } => text!("for another class"),
+        Refusal::SecurityCounter { .. } => text!("security counter too low"),
+        Refusal::Downgrade { .. } => text!("older version"),
+        Refusal::FailedBefore => text!("failed on this device before"),
+        Refusal::Unconfirmed => text!("still on trial"),
+        Refusal::ImageTooLarge { .. } => text!("image too large"),
+        Refusal::BlockTooLarge { .. } => text!("blocks too large"),
+        Refusal::BlockHash { .. } => text!("block is not the one that was signed"),
+        Refusal::ImageDigest => text!("image is not the one that was signed"),
+        _ => text!("malformed or unknown"),
     }
 }

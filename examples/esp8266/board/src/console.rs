@@ -1,8 +1,10 @@
 //! Text on UART 0, at the speed the ROM has set: 115200 baud with a 40 MHz crystal, 74880 with one of 26 MHz.
 //!
-//! Not by `core::fmt`: its tables and texts would lie in RAM, since the chip cannot load bytes from flash.
+//! Not by `core::fmt`, whose tables would lie in RAM; the texts are in flash (see [`text`](mod@crate::text)).
 
 use crate::rom;
+use crate::text;
+use crate::text::Text;
 
 /// Sends one byte; waits while the transmitter is full.
 pub fn send(byte: u8) {
@@ -24,7 +26,7 @@ pub trait Say {
     fn say(&self);
 }
 
-impl Say for str {
+impl Say for Text {
     fn say(&self) {
         self.bytes().for_each(send);
     }
@@ -46,18 +48,12 @@ impl Say for u32 {
     }
 }
 
-impl<T: Say + ?Sized> Say for &T {
-    fn say(&self) {
-        (*self).say();
-    }
-}
-
 impl Say for lockgate::Version {
     fn say(&self) {
         u32::from(self.major).say();
-        ".".say();
+        send(b'.');
         u32::from(self.minor).say();
-        ".".say();
+        send(b'.');
         u32::from(self.revision).say();
     }
 }
@@ -65,8 +61,8 @@ impl Say for lockgate::Version {
 impl Say for lockgate::Slot {
     fn say(&self) {
         match self {
-            Self::A => "A".say(),
-            Self::B => "B".say(),
+            Self::A => send(b'A'),
+            Self::B => send(b'B'),
         }
     }
 }
@@ -74,25 +70,30 @@ impl Say for lockgate::Slot {
 impl Say for lockgate::BootReason {
     fn say(&self) {
         match self {
-            Self::Confirmed => "confirmed".say(),
+            Self::Confirmed => text!("confirmed").say(),
             Self::Trial { attempt, limit } => {
-                "on trial, attempt ".say();
+                text!("on trial, attempt ").say();
                 u32::from(*attempt).say();
-                " of ".say();
+                text!(" of ").say();
                 u32::from(*limit).say();
             }
-            Self::Reverted(_) => "reverted".say(),
-            _ => "unknown".say(),
+            Self::Reverted(_) => text!("reverted").say(),
+            _ => text!("unknown").say(),
         }
     }
 }
 
-/// Says its arguments one after the other, and ends the line.
+/// Says its arguments, literals and values, one after the other, and ends the line.
 #[macro_export]
 macro_rules! say {
-    ($($what:expr),+ $(,)?) => {{
-        use $crate::console::Say as _;
-        $($what.say();)+
-        "\n".say();
+    (@parts) => { $crate::console::send(b'\n') };
+    (@parts $text:literal $(, $($rest:tt)*)?) => {{
+        $crate::console::Say::say(&$crate::text!($text));
+        $crate::say!(@parts $($($rest)*)?);
     }};
+    (@parts $value:expr $(, $($rest:tt)*)?) => {{
+        $crate::console::Say::say(&$value);
+        $crate::say!(@parts $($($rest)*)?);
+    }};
+    ($($parts:tt)+) => { $crate::say!(@parts $($parts)+) };
 }

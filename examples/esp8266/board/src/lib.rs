@@ -4,14 +4,16 @@
 
 #![no_std]
 
-mod device;
 pub mod clock;
 pub mod console;
+mod device;
 pub mod flash;
 pub mod random;
 pub mod reset;
 mod rom;
+pub mod text;
 pub mod watchdog;
 
 pub use device::{window, DEVICE, IMAGE_CAPACITY};
 pub use flash::Flash;
+pub use text::Text;

@@ -36,13 +36,13 @@ impl Platform for Board {
         say!("boot: slot ", launch.slot, ", ", launch.reason);
         let why = image::start(&mut Flash::new(), launch);
         // Signed, and no image for this chip: an attempt is spent, and the old one comes back.
-        say!("boot: not started: ", why);
+        say!("boot: the image cannot be started: ", why);
         reset::reset()
     }
 
     fn recover(&mut self, _: NoImage) -> ! {
         // No slot holds an image that verifies; slots are not exchanged here.
-        say!("boot: no image verifies: program one");
+        say!("boot: no slot holds an image that verifies: program one with esptool");
         loop {
             watchdog::feed();
         }

@@ -6,8 +6,8 @@ mod tcp;
 
 use board::clock::{cycles, Clock};
 use board::random::Random;
-use board::{say, watchdog};
-use embedded_io::{Read, Write};
+use board::{say, text, watchdog, Text};
+use embedded_io::{BufRead, Write};
 use https::{Connection, Error as HttpsError, Fragment, Now, Refusal, Server};
 use lockgate::{Error, Verified};
 use rand_core::RngCore;
@@ -61,23 +61,23 @@ impl LinkError {
     }
 
     /// What it is, in a few words.
-    pub(crate) fn why(&self) -> &'static str {
+    pub(crate) fn why(&self) -> Text {
         match self {
-            Self::Tcp(TcpError::Refused) => "server does not answer",
-            Self::Tcp(_) => "connection lost",
+            Self::Tcp(TcpError::Refused) => text!("server does not answer"),
+            Self::Tcp(_) => text!("connection lost"),
             Self::Https(error) => match error {
-                HttpsError::Stream(_) | HttpsError::Closed | HttpsError::Truncated { .. } => "connection lost",
-                HttpsError::Refused(Refusal::Expired { .. }) => "server's certificate has expired",
-                HttpsError::Refused(Refusal::Name) => "server's certificate is for another name",
-                HttpsError::Refused(_) => "server's certificate is not trusted",
-                HttpsError::Anonymous => "server does not say who it is",
-                HttpsError::RecordTooLarge => "server's TLS records are too large",
-                HttpsError::Tls(_) | HttpsError::Record => "server does not speak TLS 1.3 as it should",
-                HttpsError::Redirect(_) => "server redirects, which is not followed",
-                HttpsError::Chunked => "server sends chunks, which are not taken",
-                HttpsError::Status(_) | HttpsError::RangeNotSatisfiable => "server has no such package",
-                HttpsError::NotHttp => "server does not speak HTTP",
-                _ => "server's answer is not understood",
+                HttpsError::Stream(_) | HttpsError::Closed | HttpsError::Truncated { .. } => text!("connection lost"),
+                HttpsError::Refused(Refusal::Expired { .. }) => text!("server's certificate has expired"),
+                HttpsError::Refused(Refusal::Name) => text!("server's certificate is for another name"),
+                HttpsError::Refused(_) => text!("server's certificate is not trusted"),
+                HttpsError::Anonymous => text!("server does not say who it is"),
+                HttpsError::RecordTooLarge => text!("server's TLS records are too large"),
+                HttpsError::Tls(_) | HttpsError::Record => text!("server does not speak TLS 1.3 as it should"),
+                HttpsError::Redirect(_) => text!("server redirects, which is not followed"),
+                HttpsError::Chunked => text!("server sends chunks, which are not taken"),
+                HttpsError::Status(_) | HttpsError::RangeNotSatisfiable => text!("server has no such package"),
+                HttpsError::NotHttp => text!("server does not speak HTTP"),
+                _ => text!("server's answer is not understood"),
             },
         }
     }
@@ -105,8 +105,10 @@ impl Link<'_> {
     /// Whether the server can be reached, proves who it is, and has a package.
     pub(crate) fn works(&mut self) -> Result<(), LinkError> {
         self.get(0, |_, package| {
-            let mut magic = [0; 4];
-            package.read_exact(&mut magic).map_err(|_| LinkError::Https(HttpsError::Closed))
+            match package.fill_buf()? {
+                [] => Err(LinkError::Https(HttpsError::Closed)),
+                _ => Ok(()),
+            }
         })
     }
 
@@ -125,7 +127,7 @@ impl Link<'_> {
     fn get<T, E: From<LinkError>>(
         &mut self,
         from: u32,
-        take: impl FnOnce(u32, &mut dyn Read<Error = HttpsError>) -> Result<T, E>,
+        take: impl FnOnce(u32, &mut dyn BufRead<Error = HttpsError>) -> Result<T, E>,
     ) -> Result<T, E> {
         let begun = cycles();
         let local = 0xC000 | (self.random.next_u32() & 0x3FFF) as u16;
@@ -144,7 +146,7 @@ impl Link<'_> {
     }
 
     /// Nobody waits to be told.
-    pub(crate) fn end(&mut self, _: bool, _: &str) {}
+    pub(crate) fn end(&mut self, _: bool, _: Text) {}
 
     /// Waits before the next look, or the next try.
     pub(crate) fn pause(&mut self) {
@@ -159,18 +161,20 @@ impl Link<'_> {
 fn install(
     updater: &mut Update<'_>,
     start: u32,
-    package: &mut dyn Read<Error = HttpsError>,
+    package: &mut dyn BufRead<Error = HttpsError>,
 ) -> Result<Option<Verified>, Failure> {
     updater.stream_at(start).map_err(|error| error.map(|never| match never {}, |never| match never {}))?;
-    let mut chunk = [0; 256];
     let mut at = start;
     loop {
-        let read = package.read(&mut chunk).map_err(|error| Error::Transport(LinkError::Https(error)))?;
-        if read == 0 {
+        // Where they were decrypted: no buffer of one's own.
+        let bytes = package.fill_buf().map_err(|error| Error::Transport(LinkError::Https(error)))?;
+        if bytes.is_empty() {
             return updater.finish().map(Some).map_err(Error::reading);
         }
-        updater.write_all(&chunk[..read]).map_err(Error::reading)?;
-        at = at.saturating_add(read as u32);
+        updater.write_all(bytes).map_err(Error::reading)?;
+        let taken = bytes.len();
+        package.consume(taken);
+        at = at.saturating_add(taken as u32);
         if updater.position().saturating_sub(at) > WORTH_A_CONNECTION {
             return Ok(None);
         }
