@@ -17,7 +17,7 @@ class Behaviour:
     certificate: str = "good"  # a key of certificates.contexts, or "none"
     mishap: str = ""  # what goes wrong; see `_answer` and `_body`
     times: int = 10**9
-    after: int = 60_000  # bytes of a body before it does
+    after: int = 60_000  # bytes of a body before it does; of the package, if it is damage
 
 
 class Server:
@@ -84,12 +84,13 @@ class Server:
         if first:
             head += f"Content-Range: bytes {first}-{len(self.package) - 1}/{len(self.package)}\r\n"
         channel.send(head.encode() + b"\r\n")
+        if mishap == "tampered" and first <= self.behaviour.after:
+            at = self.behaviour.after - first
+            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1:]
         self._body(channel, body, mishap)
 
     def _body(self, channel, body, mishap):
         after = self.behaviour.after
-        if mishap == "tampered" and len(body) > after:
-            body = body[:after] + bytes([body[after] ^ 1]) + body[after + 1:]
         if mishap in ("silent", "cut inside a record", "ended early"):
             channel.send(body[:after])
             if mishap == "silent":

@@ -212,6 +212,11 @@ impl Head {
         line.strip_suffix(b"\r").filter(|_| !self.cut).unwrap_or(line)
     }
 
+    /// Whether what was kept can be the begin of a status line.
+    fn begins_as_http(&self) -> bool {
+        self.kept().iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected)
+    }
+
     fn keep(&mut self, part: &[u8]) {
         for &byte in part {
             let Some(place) = self.line.get_mut(self.used) else {
@@ -231,7 +236,7 @@ impl Head {
     {
         match self.line(channel) {
             // Something else, that has no lines.
-            Err(Error::HeadTooLarge) if !self.kept().starts_with(b"HTTP/1.") => return Err(Error::NotHttp),
+            Err(Error::HeadTooLarge | Error::Closed) if !self.begins_as_http() => return Err(Error::NotHttp),
             line => line?,
         }
         match self.kept().strip_prefix(b"HTTP/1.") {

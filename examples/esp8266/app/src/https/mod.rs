@@ -116,7 +116,7 @@ impl Link<'_> {
     pub(crate) fn fetch(&mut self, updater: &mut Update<'_>) -> Result<Verified, Failure> {
         loop {
             let from = updater.position();
-            if let Some(verified) = self.get(from, |start, package| install(updater, start, package))? {
+            if let Some(verified) = self.get(from, |start, package| install(updater, from, start, package))? {
                 return Ok(verified);
             }
         }
@@ -140,7 +140,9 @@ impl Link<'_> {
         let session = connection.open(&server, FRAGMENT, &mut self.random).map_err(LinkError::Https)?;
         say!("app: server authenticated, ", cycles().wrapping_sub(begun), " cycles");
         let mut package = session.get(config::PATH, from).map_err(LinkError::Https)?;
+        let begun = cycles();
         let outcome = take(package.start(), &mut package)?;
+        say!("app: package read from byte ", from, " on, ", cycles().wrapping_sub(begun), " cycles");
         connection.close();
         Ok(outcome)
     }
@@ -157,9 +159,11 @@ impl Link<'_> {
     }
 }
 
-/// Feeds the updater. `None`: the slot holds so much already that the rest is better fetched by another connection.
+/// Feeds the updater from a body that begins at `start`, and was asked to begin at `from`. `None`: the slot holds so much already that the
+/// rest is better fetched by another connection.
 fn install(
     updater: &mut Update<'_>,
+    from: u32,
     start: u32,
     package: &mut dyn BufRead<Error = HttpsError>,
 ) -> Result<Option<Verified>, Failure> {
@@ -175,7 +179,8 @@ fn install(
         let taken = bytes.len();
         package.consume(taken);
         at = at.saturating_add(taken as u32);
-        if updater.position().saturating_sub(at) > WORTH_A_CONNECTION {
+        // A server that knows no ranges would begin at 0 again.
+        if start == from && updater.position().saturating_sub(at) > WORTH_A_CONNECTION {
             return Ok(None);
         }
     }

@@ -1,0 +1,110 @@
+"""Runs the tests of the ESP8266 example under emulation: ./run.py [-k PART OF A NAME] [--jobs N]
+
+Each test is a promise, in cases.py. Prints a line a test, the RAM that was used, and the instructions that things took; ends with 1 if a
+promise was not kept or a budget exceeded."""
+
+import argparse
+import concurrent.futures
+import functools
+import os
+import re
+import sys
+import time
+
+import cases
+import machine
+from bench import Bench
+
+KIB = 1024
+# What the ROM measures: (what, pattern of the test's name, who, most bytes).
+BUDGETS = [
+    ("HTTPS, 1 KiB fragments", "an_update_is_tried", "the application", 20 * KIB),
+    ("HTTPS, 4 KiB fragments", "fragments_of_4_kib", "the application", 26 * KIB),
+    ("UART", "over_the_uart_is_tried", "the application", 10 * KIB),
+    ("boot stage, hash check", "", "the boot stage", 4 * KIB),
+    ("boot stage, signature check", "checks_signatures", "the boot stage", 12 * KIB),
+]
+
+
+def run(item):
+    """One test: its name, seconds, failure if it failed, and what the devices said about themselves."""
+    name, test = item
+    started, bench, said = time.monotonic(), Bench(), []
+    machine.LOG = said
+    try:
+        test(bench)
+        failure = None
+    except Exception as error:  # whatever it is, the other tests go on
+        failure = f"{type(error).__name__}: {error}"
+    finally:
+        bench.close()
+    return name, time.monotonic() - started, failure, "".join(said)
+
+
+def split(test, jobs):
+    """The power cuts are many: each job does a part of them."""
+    if test is not cases.power_cuts_in_an_update_and_the_first_boots_lose_nothing:
+        return [(test.__name__, test)]
+    parts = [range(start, cases.CUTS, 4 * jobs) for start in range(4 * jobs)]
+    return [(f"{test.__name__} ({len(part)} lives)", functools.partial(test, seeds=part)) for part in parts]
+
+
+def measured(results, part, who):
+    logs = "".join(log for name, _, _, log in results if part in name and ("signatures" in name) == ("signatures" in part))
+    return [int(size) for size in re.findall(rf"rom: {who} used (\d+) bytes of DRAM", logs)]
+
+
+def instructions(cycles):
+    """The machine counts 40 million cycles a second, and runs an instruction in 16 ns (-icount shift=4)."""
+    return cycles * 25 / 16
+
+
+def report(results):
+    failures = []
+    print(f"\n{'RAM':32}{'used':>8}{'at most':>9}   bytes")
+    for what, part, who, most in BUDGETS:
+        sizes = measured(results, part, who)
+        if not sizes:
+            continue
+        print(f"{what:32}{max(sizes):8,}{most:9,}")
+        if max(sizes) > most:
+            failures.append(f"{what}: {max(sizes)} bytes of RAM, at most {most}")
+    log = next((log for name, _, _, log in results if name.startswith("an_update_is_tried")), "")
+    steps = [
+        ("TLS handshake", r"server authenticated, (\d+) cycles", 1),
+        ("signature of a package", r"signature checked, (\d+) cycles", 1),
+        ("package, signature included", r"package read from byte 0 on, (\d+) cycles", len(machine.file("https-2.lgu"))),
+    ]
+    print(f"\n{'instructions':32}{'millions':>10}{'at 80 MHz':>12}{'at 160 MHz':>12}")
+    for what, pattern, size in steps:
+        if match := re.search(pattern, log):
+            count = instructions(int(match[1]))
+            each = f"   {count / size:.0f} a byte" if size > 1 else ""
+            print(f"{what:32}{count / 1e6:10.1f}{count / 80e6:10.2f} s{count / 160e6:10.2f} s{each}")
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-k", default="", metavar="PART", help="only tests with this in their name")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    items = [item for test in cases.TESTS if arguments.k in test.__name__ for item in split(test, arguments.jobs)]
+    if not items:
+        sys.exit(f"error: no test with {arguments.k!r} in its name")
+    results = []
+    with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
+        for name, seconds, failure, log in pool.map(run, items):
+            results.append((name, seconds, failure, log))
+            print(f"{'FAILED' if failure else 'ok':7}{seconds:6.1f} s  {name.replace('_', ' ')}", flush=True)
+            if failure:
+                print("    " + failure.replace("\n", "\n    "), flush=True)
+    failures = [name for name, _, failure, _ in results if failure] + report(results)
+    print()
+    if failures:
+        sys.exit("error: " + "; ".join(failures))
+    print(f"all {len(results)} as promised")
+
+
+if __name__ == "__main__":
+    main()
