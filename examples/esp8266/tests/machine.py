@@ -6,7 +6,6 @@ import re
 import selectors
 import shutil
 import subprocess
-import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -45,7 +44,7 @@ class Machine:
         command += ["-display", "none", "-monitor", "none", "-serial", serial]
         command += ["-device", f"loader,file={OUT / 'rom.elf'},cpu-num=0"]
         if self.port:
-            forward = f"tcp:10.0.2.100:8443-cmd:{sys.executable} {HERE / 'pipe.py'} {self.port}"
+            forward = f"tcp:10.0.2.100:8443-cmd:{HERE / 'pipe.sh'} {self.port}"
             command += ["-nic", f"user,model=open_eth,restrict=on,guestfwd={forward}"]
         for address, word in zip((CUT_AT, CUT_SEED), cut or ()):
             command += ["-device", f"loader,addr={address},data={word},data-len=4"]

@@ -71,15 +71,16 @@ fn try_next(link: &mut Link<'_>, verified: Verified) {
 }
 
 fn fetch(link: &mut Link<'_>, updater: &mut Update<'_>) -> Result<Verified, Failure> {
-    let (mut tries, mut reached) = (0, 0);
+    let (mut tries, mut furthest) = (0, 0);
     loop {
         let error = match link.fetch(updater) {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
         };
-        // What came further than before is no failed try.
-        tries = if updater.position() > reached { 0 } else { tries + 1 };
-        reached = updater.position();
+        // What came further than ever is no failed try.
+        let reached = updater.position();
+        tries = if reached > furthest { 0 } else { tries + 1 };
+        furthest = furthest.max(reached);
         let final_answer = matches!(&error, Error::Transport(error) if !error.may_pass());
         if error.kind() != ErrorKind::Retry || final_answer || tries >= TRIES {
             return Err(error);
@@ -88,7 +89,6 @@ fn fetch(link: &mut Link<'_>, updater: &mut Update<'_>) -> Result<Verified, Fail
         if matches!(error, Error::Refused(Refusal::BlockHash { .. })) && tries > 1 {
             // Damage on the way does not come twice: the server has another package now.
             updater.restart();
-            reached = 0;
         }
         updater.disconnected();
         link.pause();

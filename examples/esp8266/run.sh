@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs what ./build.sh has built on the emulated chip.
+#
+#   ./run.sh              the whole story, with the device's console
+#   ./run.sh test [...]   the tests (./run.sh test --help)
+#
+# Builds first what is not there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+command -v qemu-system-xtensa >/dev/null || { echo "error: qemu-system-xtensa is missing (Debian: qemu-system-misc)" >&2 && exit 1; }
+[[ -f target/esp8266/flash-uart.bin ]] || ./build.sh
+python=target/esp8266/venv/bin/python3
+case ${1:-} in
+    "") exec "$python" tests/story.py ;;
+    test) exec "$python" tests/run.py "${@:2}" ;;
+    *) echo "error: unknown argument '$1'; ./run.sh [test]" >&2 && exit 2 ;;
+esac
