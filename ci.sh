@@ -58,10 +58,15 @@ cargo_tool() {
 
 step_fmt() {
     cargo fmt --all --check
+    local package
+    for package in examples/cortex-m examples/esp8266 examples/esp8266/https; do
+        (cd "$package" && cargo fmt --all --check)
+    done
 }
 
 step_lint() {
     cargo clippy --workspace --all-targets --all-features -- -D warnings
+    (cd examples/esp8266/https && cargo clippy -q --all-targets --target-dir ../target/https -- -D warnings)
 
     cargo_tool hack
     # Not --no-dev-deps: it rewrites Cargo.toml while it runs, and loses edits or leaves the file changed
@@ -193,6 +198,9 @@ step_interop() {
 step_boards() {
     cargo build --release -p lockgate-cli
     LOCKGATE=$PWD/target/release/lockgate examples/cortex-m/run.sh
+    (cd examples/esp8266/https && cargo test -q --target-dir ../target/https)
+    examples/esp8266/build.sh
+    examples/esp8266/run.sh test
 }
 
 step_fuzz() {

@@ -64,21 +64,27 @@ where
     pub fn staged(&mut self) -> Result<Verified, Error<F::Error>> {
         self.machine.restart();
         self.run()?;
-        let (mut at, mut left) = self.machine.stage().map_err(Stop::widen)?;
-        let mut chunk = Chunk([0; CHUNK]);
-        while left > 0 && !self.machine.is_offered() {
-            let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(left as usize));
-            self.flash.read(at, bytes).map_err(Error::Flash)?;
-            let mut rest: &[u8] = bytes;
-            while !rest.is_empty() && !self.machine.is_offered() {
-                let taken = self.machine.feed(rest).map_err(Stop::widen)?;
-                rest = rest.get(taken..).unwrap_or_default();
-                self.check_signature()?;
-            }
-            (at, left) = (at.saturating_add(CHUNK as u32), left.saturating_sub(CHUNK as u32));
+        let (start, size) = self.machine.stage().map_err(Stop::widen)?;
+        let mut done = 0;
+        while done < size && !self.machine.is_offered() {
+            let taken = self.reread(start, size, done)?;
+            self.check_signature()?;
+            done = done.saturating_add(taken);
         }
         self.machine.adopt().map_err(Stop::widen)?;
         self.finish()
+    }
+
+    /// Feeds the machine with what the slot holds `done` bytes behind `start`, `size` being there. Gives the bytes it took.
+    #[inline(never)] // its chunk is not on the stack while a signature is checked
+    fn reread(&mut self, start: u32, size: u32, done: u32) -> Result<u32, Error<F::Error>> {
+        let mut chunk = Chunk([0; CHUNK]);
+        // Whole chunks, as the flash reads.
+        let skip = done % CHUNK as u32;
+        let from = done.saturating_sub(skip);
+        let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(size.saturating_sub(from) as usize));
+        self.flash.read(start.saturating_add(from), bytes).map_err(Error::Flash)?;
+        self.machine.feed(bytes.get(skip as usize..).unwrap_or_default()).map_err(Stop::widen).map(|taken| taken as u32)
     }
 
     /// Checks the signature that waits, if one does.

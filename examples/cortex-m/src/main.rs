@@ -66,7 +66,10 @@ fn main() -> ! {
         Err(error) => say(&mut tx, format_args!("refused: {error}")),
     }
     let slot = LAYOUT.slot_range(Slot::B).start;
-    say(&mut tx, format_args!("erased {} sectors, wrote {} bytes", FLASH.sectors_erased(slot), FLASH.bytes_written(slot)));
+    say(
+        &mut tx,
+        format_args!("erased {} sectors, wrote {} bytes", FLASH.sectors_erased(slot), FLASH.bytes_written(slot)),
+    );
     let tried = match outcome {
         Ok(verified) => try_out(FLASH, verified, &mut tx),
         Err(_) => Ok(()),

@@ -29,7 +29,12 @@ pub struct RamFlash {
 impl RamFlash {
     /// A flash of unknown content: nothing can be written before an erase.
     pub const fn new() -> Self {
-        Self { cells: [0; SIZE], erased: [0; SIZE / WORD / 32], erases: [0; SIZE / SECTOR], written: [0; SIZE / SECTOR] }
+        Self {
+            cells: [0; SIZE],
+            erased: [0; SIZE / WORD / 32],
+            erases: [0; SIZE / SECTOR],
+            written: [0; SIZE / SECTOR],
+        }
     }
 
     /// Sectors erased so far, from this address on.

@@ -19,8 +19,9 @@ fn main() {
 
     // The chip has no clock, but it is later than this. SOURCE_DATE_EPOCH makes a build repeatable.
     println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
-    let now = env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or_else(|| {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-    });
+    let now = env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
     println!("cargo:rustc-env=BUILD_TIME={now}");
 }

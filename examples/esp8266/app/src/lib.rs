@@ -56,7 +56,16 @@ fn introduce() -> BootReason {
     match Control::new(&DEVICE, Flash::new()).status() {
         Ok(status) => {
             let build = (&raw const BUILD).addr() as u32;
-            say!("app: build ", build, " in slot ", status.running, ", ", status.reason, ", counter ", status.security_counter);
+            say!(
+                "app: build ",
+                build,
+                " in slot ",
+                status.running,
+                ", ",
+                status.reason,
+                ", counter ",
+                status.security_counter
+            );
             if reset::cause() == reset::Cause::Watchdog {
                 say!("app: the watchdog made the last reset");
             }

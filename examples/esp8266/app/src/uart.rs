@@ -51,7 +51,9 @@ impl Link<'_> {
     /// Asks for a package until somebody answers, and installs it.
     pub(crate) fn fetch(&mut self, updater: &mut Update<'_>) -> Result<Verified, Failure> {
         // `install_seekable` begins where the updater says.
-        updater.install_seekable(&mut *self.receiver, |_| watchdog::feed()).map_err(|error| error.map(|flash| flash, LinkError))
+        updater
+            .install_seekable(&mut *self.receiver, |_| watchdog::feed())
+            .map_err(|error| error.map(|flash| flash, LinkError))
     }
 
     /// Tells the sender how it ended.

@@ -70,6 +70,7 @@ fn try_next(link: &mut Link<'_>, verified: Verified) {
     }
 }
 
+#[inline(never)] // as above
 fn fetch(link: &mut Link<'_>, updater: &mut Update<'_>) -> Result<Verified, Failure> {
     let (mut tries, mut furthest) = (0, 0);
     loop {

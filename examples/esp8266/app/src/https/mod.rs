@@ -54,10 +54,7 @@ impl LinkError {
     /// Whether trying again can help: not if the server is another, or answers what it should not.
     pub(crate) fn may_pass(&self) -> bool {
         use HttpsError::{Closed, NotHttp, Record, Stream, Tls, Truncated};
-        matches!(
-            self,
-            Self::Tcp(_) | Self::Https(Stream(_) | Closed | Truncated { .. } | Record | Tls(_) | NotHttp)
-        )
+        matches!(self, Self::Tcp(_) | Self::Https(Stream(_) | Closed | Truncated { .. } | Record | Tls(_) | NotHttp))
     }
 
     /// What it is, in a few words.
@@ -104,11 +101,9 @@ pub(crate) fn with(run: impl FnOnce(&mut Link<'_>)) {
 impl Link<'_> {
     /// Whether the server can be reached, proves who it is, and has a package.
     pub(crate) fn works(&mut self) -> Result<(), LinkError> {
-        self.get(0, |_, package| {
-            match package.fill_buf()? {
-                [] => Err(LinkError::Https(HttpsError::Closed)),
-                _ => Ok(()),
-            }
+        self.get(0, |_, package| match package.fill_buf()? {
+            [] => Err(LinkError::Https(HttpsError::Closed)),
+            _ => Ok(()),
         })
     }
 

@@ -93,7 +93,12 @@ impl<'a, D: Device> Network<'a, D> {
     }
 
     /// Connects to a server. `port` is this end's: another each time.
-    pub(super) fn connect(&mut self, server: Ipv4Address, port: u16, local: u16) -> Result<Stream<'_, 'a, D>, TcpError> {
+    pub(super) fn connect(
+        &mut self,
+        server: Ipv4Address,
+        port: u16,
+        local: u16,
+    ) -> Result<Stream<'_, 'a, D>, TcpError> {
         let socket: &mut Socket<'a> = self.sockets.get_mut(self.handle);
         socket.abort();
         let begun = self.poll();
@@ -114,7 +119,10 @@ pub(super) struct Stream<'n, 'a, D: Device>(&'n mut Network<'a, D>);
 
 impl<D: Device> Stream<'_, '_, D> {
     /// Waits until `ready` says what to do; gives up after [`SILENCE`].
-    fn wait<T>(&mut self, mut ready: impl FnMut(&mut Socket<'_>) -> Option<Result<T, TcpError>>) -> Result<T, TcpError> {
+    fn wait<T>(
+        &mut self,
+        mut ready: impl FnMut(&mut Socket<'_>) -> Option<Result<T, TcpError>>,
+    ) -> Result<T, TcpError> {
         let begun = self.0.poll();
         loop {
             if let Some(outcome) = ready(self.0.socket()) {
