@@ -13,6 +13,11 @@
 #[cfg(any(feature = "pack", feature = "sim"))]
 extern crate std;
 
+/// The constants of `docs/porting.md` compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/porting.md")]
+struct Porting;
+
 #[cfg(feature = "async")]
 pub mod asynch;
 mod block;
