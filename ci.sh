@@ -201,6 +201,7 @@ step_boards() {
     (cd examples/esp8266/https && cargo test -q --target-dir ../target/https)
     examples/esp8266/build.sh
     examples/esp8266/run.sh test
+    examples/esp8266/run.sh test-c
 }
 
 step_fuzz() {

@@ -4,10 +4,13 @@
 #   ./build.sh          all of it, into target/esp8266
 #   ./build.sh sizes    only says how large what was built is, and holds it against the budgets
 #
-# LOCKGATE_KEYS=keys.rs   the keys that the device trusts, as `lockgate keygen --print` wrote them (default: a key for the bench, made once);
-# LOCKGATE_KEY=key.pem    and the key that signs (both or none)
-# LOCKGATE_CA=ca.rs       the public key of the certificate authority of the server, likewise (default: one for the bench)
+# All three, or none: then keys for the bench are made, once, and packages for the tests as well.
+# LOCKGATE_KEYS=keys.rs   the keys that the device trusts, as `lockgate keygen --print` wrote them
+# LOCKGATE_KEY=key.pem    a key that signs, its public half beside it
+# LOCKGATE_CA=ca.rs       the public key of the certificate authority of the server, as `lockgate keygen --print` wrote it
+#
 # LOCKGATE=PROGRAM        a host tool that is installed, instead of the one of this repository
+# SOURCE_DATE_EPOCH=N     the time of the build, in seconds since 1970 (default: the day's begin)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -19,8 +22,6 @@ gcc=(xtensa-lx106-elf-gcc -mlongcalls -mtext-section-literals -O2 -ffreestanding
 # As in board/src/device.rs.
 vendor=6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4
 class=e5b82660-4d1c-4f7e-9b3a-51c7d0a86f12
-# As in app/src/https/config.rs.
-name=updates.lockgate.test
 
 die() {
     echo "error: $*" >&2
@@ -37,7 +38,7 @@ tools() {
         command -v "$tool" >/dev/null || die "$tool is missing; README.md, \"What it needs\", says which packages bring it"
     done
     # Espressif's tool makes the images, and is what programs a board; `cryptography` makes the certificates of the tests.
-    [[ -x $out/venv/bin/esptool ]] || (python3 -m venv "$out/venv" && "$out/venv/bin/pip" install -q esptool cryptography)
+    [[ -x $out/venv/bin/esptool ]] || (python3 -m venv "$out/venv" && "$out/venv/bin/pip" install -q 'esptool>=5,<6' 'cryptography>=42')
     esptool=("$out/venv/bin/esptool")
     if [[ -x /usr/bin/cargo && -d $(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust ]]; then
         # A distribution's compiler has the sources of `core`, but not nightly's name.
@@ -50,23 +51,35 @@ tools() {
     [[ -n ${LOCKGATE:-} ]] || (cd ../.. && cargo build -q --release -p lockgate-cli --target-dir "$out/cargo")
 }
 
-# Throw-away keys for the bench. A product's are made elsewhere, and named by the variables above.
 keys() {
+    local variable given=0
+    for variable in LOCKGATE_KEYS LOCKGATE_KEY LOCKGATE_CA; do
+        [[ -n ${!variable:-} ]] || continue
+        [[ -f ${!variable} ]] || die "$variable: no file ${!variable}"
+        export "$variable=$(realpath "${!variable}")"
+        given=$((given + 1))
+    done
+    case $given in
+        0) bench=yes && bench_keys ;;
+        3) bench="" ;;
+        *) die "LOCKGATE_KEYS, LOCKGATE_KEY and LOCKGATE_CA: all three, or none for keys of the bench" ;;
+    esac
+}
+
+# Throw-away keys. A product's are made elsewhere.
+bench_keys() {
     mkdir -p "$out/keys"
     cd "$out/keys"
-    if [[ -z ${LOCKGATE_KEYS:-} ]]; then
-        [[ -f bench.pem ]] || lockgate keygen --dev -o bench.pem >/dev/null
-        [[ -f other.pem ]] || lockgate keygen --dev -o other.pem >/dev/null
-        keep keys.rs lockgate keygen --print bench.pub.pem
-        export LOCKGATE_KEYS=$PWD/keys.rs LOCKGATE_KEY=$PWD/bench.pem
-    fi
-    [[ -n ${LOCKGATE_KEY:-} ]] || die "LOCKGATE_KEY is not set: it names the key that signs, LOCKGATE_KEYS the public ones"
-    if [[ -z ${LOCKGATE_CA:-} ]]; then
-        [[ -f ca.pem ]] || authority ca
-        [[ -f ca.pub.pem ]] || openssl x509 -in ca.pem -noout -pubkey >ca.pub.pem
-        keep ca.rs lockgate keygen --print ca.pub.pem
-        export LOCKGATE_CA=$PWD/ca.rs
-    fi
+    local name
+    for name in bench other; do
+        [[ -f $name.pem ]] || lockgate keygen --dev -o $name.pem >/dev/null
+    done
+    keep keys.rs lockgate keygen --print bench.pub.pem
+    [[ -f ca.pem ]] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 3650 \
+        -subj "/CN=lockgate bench" -keyout ca.key -out ca.pem 2>/dev/null
+    openssl x509 -in ca.pem -noout -pubkey >ca.pub.pem
+    keep ca.rs lockgate keygen --print ca.pub.pem
+    export LOCKGATE_KEYS=$PWD/keys.rs LOCKGATE_KEY=$PWD/bench.pem LOCKGATE_CA=$PWD/ca.rs
     cd - >/dev/null
 }
 
@@ -76,11 +89,6 @@ keep() {
     shift
     "$@" >"$file.new"
     cmp -s "$file.new" "$file" && rm "$file.new" || mv "$file.new" "$file"
-}
-
-authority() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 3650 -subj "/CN=lockgate bench" \
-        -keyout "$1.key" -out "$1.pem" 2>/dev/null
 }
 
 # compile PACKAGE NAME [CARGO ARGUMENT...]: NAME.s from a package. LLVM's object files for this chip have their literals in the wrong
@@ -102,6 +110,9 @@ link() {
         -lgcc -o "$out/$name.elf"
 }
 
+# The C library for projects on the vendor's SDK.
+. capi/build.sh
+
 flash_mode=(--flash-mode dio --flash-freq 40m --flash-size 4MB)
 
 # The boot stage as it lies from flash address 0: the image that the ROM loads, and from 4 KiB on what stays in flash.
@@ -122,6 +133,8 @@ boot() { # NAME [CARGO ARGUMENT...]
 app() { # NAME COMPILED NUMBER [OBJECT...]
     local name=$1 compiled=$2 number=$3
     shift 3
+    # On the bench nobody waits for hours (link/app.ld).
+    [[ -z $bench ]] || set -- -Wl,--defsym=INTERVAL=1,--defsym=PATIENCE=10 "$@"
     link "$name" app -Wl,--defsym=BUILD="$number" "$out/$compiled.o" "$@"
     "${esptool[@]}" -s --chip esp8266 elf2image --version 2 "${flash_mode[@]}" -o "$out/$name.bin" "$out/$name.elf" >/dev/null
     "${esptool[@]}" image-info "$out/$name.bin" | grep -q 'Checksum: .*(valid)' || die "esptool refuses $name.bin"
@@ -134,6 +147,17 @@ pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]
         --security-counter "$counter" --key "${KEY:-$LOCKGATE_KEY}" --class "${CLASS:-$class}" "$@" >/dev/null
 }
 
+# Images that fail at their start, and packages that are refused.
+test_packages() {
+    app https-hang app-https 9 tests/hang.S
+    pack https-hang https-hang 1.9.0 9
+    app https-crash app-https 9 tests/crash.S
+    pack https-crash https-crash 1.9.0 9
+    CLASS=0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80 pack wrong-class https-2 1.2.0 2
+    KEY=$out/keys/other.pem pack wrong-key https-2 1.2.0 2
+    pack older https-3 1.0.0 0
+}
+
 factory() { # FLASH PACKAGE BOOT
     lockgate factory "$out/$2.lgu" --geometry esp8266 --boot "$out/$3.bin" --key "${LOCKGATE_KEY%.pem}.pub.pem" \
         -o "$out/$1.bin" >/dev/null
@@ -142,6 +166,8 @@ factory() { # FLASH PACKAGE BOOT
 all() {
     tools
     keys
+    # The certificate of a server is checked against it: a day is near enough, and need not be compiled anew each time.
+    export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(($(date +%s) / 86400 * 86400))}
     xtensa-lx106-elf-gcc -mlongcalls -mtext-section-literals -O2 -ffreestanding -fno-builtin -fno-jump-tables -Wall -Wextra \
         -nostdlib -Wl,-z,noexecstack -T rom/rom.ld rom/rom.S rom/*.c -lgcc -o "$out/rom.elf"
 
@@ -152,6 +178,7 @@ all() {
     compile app app-https
     compile app app-https-4k --features large-fragments
     compile app app-uart --no-default-features --features uart
+    local number
     for number in 1 2 3; do
         app "https-$number" app-https "$number"
         pack "https-$number" "https-$number" "1.$number.0" "$number"
@@ -160,16 +187,13 @@ all() {
     done
     app https-4k-1 app-https-4k 1
     pack https-4k-1 https-4k-1 1.1.0 1
-    # Images that fail at their start, for the tests.
-    app https-hang app-https 9 tests/hang.S
-    pack https-hang https-hang 1.9.0 9
-    app https-crash app-https 9 tests/crash.S
-    pack https-crash https-crash 1.9.0 9
-    # Packages that are refused.
-    pack older https-3 1.0.0 0
-    CLASS=0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80 pack wrong-class https-2 1.2.0 2
-    [[ ! -f $out/keys/other.pem ]] || KEY=$out/keys/other.pem pack wrong-key https-2 1.2.0 2
+    # Never under a product's key: they would be good packages for its devices.
+    rm -f "$out/older.lgu"
+    [[ -z $bench ]] || test_packages
 
+    echo "C library"
+    capi_archive
+    [[ -z $bench ]] || capi_examples
     factory flash-https https-1 boot
     factory flash-https-signatures https-1 boot-signatures
     factory flash-https-4k https-4k-1 boot

@@ -3,8 +3,6 @@
 
 enum { DRAM = 0x3ffe8000, DRAM_END = 0x3fffc000, IRAM = 0x40100000, IRAM_END = 0x40110000, UNTOUCHED = 0x5aa5c33c };
 enum { BOOT_DRAM = 0x3fff9000 /* ../link/boot.ld */ };
-/* Each tick lets QEMU's network have its turn; more of them would starve it on a busy host. 40 MHz is the machine's clock. */
-enum { TICK_MS = 8, TICK = TICK_MS * 40000 };
 enum { SOFTWARE = 3, WATCHDOG = 4 };
 enum { INTERRUPT = 4, LOAD_ADDRESS = 15 };
 

@@ -9,6 +9,9 @@ typedef unsigned int u32;
 #define CUT_AT REG(0x60200000) /* stop dead in this flash operation of the run, counted from 1; 0: never */
 #define CUT_SEED REG(0x60200004)
 
+/* Each tick lets QEMU's network have its turn; more of them would starve it on a busy host. 40 MHz is the machine's clock. */
+enum { TICK_MS = 8, TICK = TICK_MS * 40000 };
+
 /* Exit codes of the emulator. */
 enum { ENDED = 0, NO_IMAGE = 70, FAULT = 71, VIOLATION = 72, POWER_CUT = 77 };
 

@@ -7,6 +7,7 @@ enum { CAPACITY = 0x400000, SECTOR = 0x1000, PAGE = 0x100, MEGABYTE = 0x100000, 
 u32 flash_operations;
 u32 window;
 static u32 shown = ~0u; /* the megabyte that was copied to the window */
+static u32 shown_size;
 static u32 capacity;
 static u32 page[PAGE / 4], cells[SECTOR / 4];
 
@@ -27,19 +28,18 @@ void rom_Cache_Read_Enable(u32 odd_even, u32 megabytes, u32 size) {
     u32 wanted = (megabytes & 7) << 1 | (odd_even & 1);
     if (size > 1) violation("a cache of another size", size);
     if (wanted >= CAPACITY / MEGABYTE) violation("a window beyond the flash", wanted);
-    if (shown == wanted && (window >> 26 & 1) == size) {
-        window |= ON;
-        return;
-    }
-    if (shown != ~0u && size) rom_measure_boot();
+    rom_timer(TICK); /* the boot stage has masked all interrupts: on the chip there is none */
     window = ON | size << 26 | (odd_even & 1) << 25 | (megabytes & 7) << 16;
+    if (shown == wanted && shown_size == size) return;
+    if (shown != ~0u && size) rom_measure_boot();
     host_read(wanted * MEGABYTE, (void *)WINDOW, MEGABYTE);
-    shown = wanted;
+    shown = wanted, shown_size = size;
     /* The cache takes 16 or 32 KiB of the instruction RAM: what was there is gone. */
     for (u32 at = size ? 0x40108000 : 0x4010c000; at < 0x40110000; at += 4) REG(at) = 0;
 }
 
-void rom_Cache_Read_Disable(void) { window &= ~ON; }
+/* What it leaves in the register is not documented: nothing, here. */
+void rom_Cache_Read_Disable(void) { window = 0; }
 
 /* The cache must be off, and neither the caller nor its buffer may lie behind it. */
 static void check(u32 caller, u32 address, u32 buffer, u32 size) {

@@ -6,6 +6,11 @@
     .global before_main
     .type   before_main, @function
 before_main:                        /* megabyte 0, with 16 KiB of cache: the RAM below 0x4010C000 stays RAM, and this code is there */
+    movi    a2, 0                   /* the vendor's SDK restarts by a jump to the ROM: its interrupts and vectors must not outlive it */
+    wsr     a2, intenable
+    movi    a2, 0x40000000
+    wsr     a2, vecbase
+    rsync
     movi    a2, 0
     movi    a3, 0
     movi    a4, 0

@@ -4,7 +4,7 @@
     .literal_position
     .global _start
 _start:
-    movi    a2, 0x20                /* user mode, no interrupt masked; at reset PS.EXCM is 1 (Xtensa ISA, 4.4.1) */
+    movi    a2, 0x20                /* user mode; at reset PS.EXCM is 1 (Xtensa ISA, 4.4.1). No interrupt is masked, none enabled here */
     wsr     a2, ps
     rsync
     movi    a1, _stack_top
@@ -35,21 +35,6 @@ cycle_count:                        /* CCOUNT (Xtensa ISA, 4.4.6) */
     rsr     a2, ccount
     ret
 
-    .align  4
-    .global interrupts_off
-    .type   interrupts_off, @function
-interrupts_off:                     /* the old PS */
-    rsil    a2, 15
-    ret
-
-    .align  4
-    .global interrupts_restore
-    .type   interrupts_restore, @function
-interrupts_restore:
-    wsr     a2, ps
-    rsync
-    ret
-
 /* rom_call(function, a, b, c): calls a function of the ROM that uses the flash. The cache is off meanwhile, and nothing that lies behind
    it may run: no interrupt either. Afterwards it shows what it showed (register 0x3FF0000C: bit 25 is flash address bit 20, bits 18 to 16
    are bits 23 to 21, bit 26 is the cache's size; so ROM 0x40004678). */
@@ -70,6 +55,9 @@ rom_call:
     mov     a13, a4
     mov     a14, a5
     rsil    a15, 15
+    movi    a5, 0x3ff0000c          /* before the ROM touches it */
+    l32i    a5, a5, 0
+    s32i    a5, a1, 24
     movi    a0, Cache_Read_Disable
     callx0  a0
     l32i    a0, a1, 20
@@ -78,8 +66,7 @@ rom_call:
     mov     a4, a14
     callx0  a0
     mov     a12, a2
-    movi    a5, 0x3ff0000c
-    l32i    a5, a5, 0
+    l32i    a5, a1, 24
     extui   a2, a5, 25, 1
     extui   a3, a5, 16, 3
     extui   a4, a5, 26, 1

@@ -80,6 +80,17 @@ def a_package_signed_by_another_key_is_refused(bench):
     refuses(bench, "not signed by a trusted key", package="wrong-key", requests=1)
 
 
+def an_outage_during_the_trial_is_waited_out(bench):
+    bench.serve("https-2")
+    device = bench.device()
+    device.run(r"boot: slot B, on trial, attempt 1 of 3\n")
+    bench.serve("https-2", mishap="not found", times=2)
+    said = device.run(LOOKED)
+    expect("app: not working: server has no such package" in said, "it noticed", said)
+    expect("attempt 3" not in said, "no attempt was spent on it", said)
+    ends_updated(device, said)
+
+
 def what_is_no_package_is_refused(bench):
     refuses(bench, "not a package", package=b"<html>nothing here</html>" * 100, requests=1)
 
@@ -147,6 +158,12 @@ def damage_on_the_way_costs_one_block(bench):
     said = device.run(LOOKED)
     ends_updated(device, said)
     expect(0 <= 60_000 - ranges(bench.server)[1] < 1100, "only the block was fetched again", repr(bench.server.requests))
+
+
+def a_server_that_sends_a_byte_now_and_then_is_given_up(bench):
+    bench.serve("https-2", mishap="drips")
+    said = bench.device().run(r"app: connection lost; again from byte 0\n")
+    expect("app: server authenticated" not in said, "it never proved who it is", said)
 
 
 def garbage_instead_of_tls_is_survived(bench):

@@ -15,7 +15,7 @@ POWER_CUT = 77  # ../rom/rom.h
 CUT_AT, CUT_SEED = 0x60200000, 0x60200004
 
 
-LOG = []  # what the devices of this process said
+LOG = []  # which flash the devices of this process had at first, and what they said
 
 
 class Failed(Exception):
@@ -32,6 +32,7 @@ class Machine:
     def __init__(self, directory, flash, port=0):
         self.directory = directory
         self.port = port
+        self.kind = flash
         directory.mkdir(parents=True, exist_ok=True)
         shutil.copy(OUT / flash, self.flash)
 
@@ -39,9 +40,12 @@ class Machine:
     def flash(self):
         return self.directory / "flash.bin"
 
-    def command(self, serial, cut):
+    def note(self, said):
+        LOG.append((self.kind, said))
+
+    def command(self, serial, cut, first=()):
         command = ["qemu-system-xtensa", "-M", "kc705-nommu", "-cpu", "lx106", "-icount", "shift=4", "-semihosting"]
-        command += ["-display", "none", "-monitor", "none", "-serial", serial]
+        command += [*first, "-display", "none", "-monitor", "none", "-serial", serial]
         command += ["-device", f"loader,file={OUT / 'rom.elf'},cpu-num=0"]
         if self.port:
             forward = f"tcp:10.0.2.100:8443-cmd:{HERE / 'pipe.sh'} {self.port}"
@@ -69,7 +73,7 @@ class Machine:
             finally:
                 process.kill()
                 process.wait()
-        LOG.append(said)
+        self.note(said)
         if "VIOLATION" in said or "app: panic" in said:
             raise Failed(f"the ROM objects:\n{said}")
         if not re.search(until, said) and not (cut and "rom: power cut" in said):

@@ -54,6 +54,11 @@ class Server:
                 self.begged += nobody.serve(connection)
             elif mishap == "garbage instead of TLS":
                 connection.sendall(b"HTTP/1.1 400 this is no TLS\r\n\r\n" * 8)
+            elif mishap == "drips":
+                connection.sendall(b"\x16\x03\x03\x04\x00")
+                while True:
+                    connection.sendall(b"\x02")
+                    time.sleep(0.3)
             else:
                 self._answer(Channel(connection, self.contexts[behaviour.certificate]), mishap)
         except (OSError, ssl.SSLError, EOFError):

@@ -16,6 +16,7 @@ PROGRAMS = {
     "https-1": ("application, HTTPS, 1 KiB fragments", 180 * KIB, 32 * KIB),
     "https-4k-1": ("application, HTTPS, 4 KiB fragments", 180 * KIB, 32 * KIB),
     "uart-1": ("application, UART", 180 * KIB, 32 * KIB),
+    "capi-1": ("application in C, with the library", 180 * KIB, 32 * KIB),
 }
 
 

@@ -13,7 +13,7 @@ mod why;
 
 use core::panic::PanicInfo;
 
-use board::{reset, say, watchdog, Flash, DEVICE};
+use board::{clock, reset, say, watchdog, Flash, DEVICE};
 use lockgate::{Block, BootReason, Control};
 
 use link::Link;
@@ -21,12 +21,17 @@ use link::Link;
 /// Blocks of up to so many bytes: `lockgate pack --block-size`.
 const BLOCK: usize = 1024;
 
-/// How often an image on trial tries to reach its server before it gives an attempt up.
-const TRIES: u8 = 3;
+/// Milliseconds between two tries of an image on trial.
+const BETWEEN_TRIES: u64 = 2_000;
 
+// Numbers of a build are addresses of symbols (`link/app.ld`, `build.sh`), so that another build is linked, not compiled.
 extern "C" {
-    /// The number of this build is the address of this symbol (`build.sh`).
+    /// The number of this build.
     static BUILD: [u8; 0];
+    /// Seconds between two looks for an update.
+    static INTERVAL: [u8; 0];
+    /// Seconds that an image on trial tries to reach what it needs before it gives an attempt up.
+    static PATIENCE: [u8; 0];
 }
 
 /// Called by `rt/start.S`.
@@ -39,57 +44,55 @@ extern "C" fn main() -> ! {
 }
 
 fn run(link: &mut Link<'_>, block: &mut Block<BLOCK>) -> ! {
-    let reason = introduce();
-    if let BootReason::Trial { .. } = reason {
+    if introduce() {
         on_trial(link);
     }
+    let interval = (&raw const INTERVAL).addr() as u64 * 1_000;
     loop {
         update::look(link, block);
         say!("app: idle");
-        link.pause();
+        // Not all devices at once: up to a quarter more.
+        link.pause(interval + u64::from(clock::cycles()) % (interval / 4 + 1));
     }
 }
 
-/// Says who runs, and why.
+/// Says who runs, and why. Whether it is on trial.
 #[inline(never)] // what it needs is not on the stack of what follows
-fn introduce() -> BootReason {
-    match Control::new(&DEVICE, Flash::new()).status() {
-        Ok(status) => {
-            let build = (&raw const BUILD).addr() as u32;
-            say!(
-                "app: build ",
-                build,
-                " in slot ",
-                status.running,
-                ", ",
-                status.reason,
-                ", counter ",
-                status.security_counter
-            );
-            if reset::cause() == reset::Cause::Watchdog {
-                say!("app: the watchdog made the last reset");
-            }
-            status.reason
-        }
-        Err(_) => BootReason::Confirmed,
+fn introduce() -> bool {
+    if reset::cause() == reset::Cause::Watchdog {
+        say!("app: the watchdog made the last reset");
     }
+    let status = match Control::new(&DEVICE, Flash::new()).status() {
+        Ok(status) => status,
+        Err(error) => {
+            say!("app: the records cannot be read: ", why::update(&error));
+            reset::reset()
+        }
+    };
+    let build = (&raw const BUILD).addr() as u32;
+    say!("app: build ", build, " in slot ", status.running, ", ", status.reason, ", counter ", status.security_counter);
+    matches!(status.reason, BootReason::Trial { .. })
 }
 
-/// A new image must show that it works before it is kept. The watchdog and the number of attempts are against one that cannot.
+/// A new image must show that it works before it is kept. The watchdog and the number of attempts are against one that cannot. Since an
+/// image that used up its attempts is never taken again, it has patience with its server and the network.
 #[inline(never)] // as above
 fn on_trial(link: &mut Link<'_>) {
-    for tries in 0.. {
-        let Err(error) = link.works() else { break };
+    let patience = (&raw const PATIENCE).addr() as u64 * 1_000;
+    let begun = link.now();
+    while let Err(error) = link.works() {
         say!("app: not working: ", error.why());
-        if tries == TRIES || !error.may_pass() {
+        if link.now().saturating_sub(begun) > patience {
             reset::reset();
         }
-        link.pause();
+        link.pause(BETWEEN_TRIES);
     }
-    match Control::new(&DEVICE, Flash::new()).confirm() {
-        Ok(()) => say!("app: confirmed"),
-        Err(error) => say!("app: not confirmed: ", why::update(&error)),
+    if let Err(error) = Control::new(&DEVICE, Flash::new()).confirm() {
+        // Whether it is confirmed the next boot tells.
+        say!("app: not confirmed: ", why::update(&error));
+        reset::reset();
     }
+    say!("app: confirmed");
 }
 
 #[panic_handler]

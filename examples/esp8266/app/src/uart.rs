@@ -8,7 +8,7 @@ use embedded_io::Seek;
 use lockgate::serial::{self, Outcome, Port, Receiver};
 use lockgate::Verified;
 
-use crate::update::{Failure, Update};
+use crate::update::{Ended, Failure, Update};
 
 /// Bytes asked for at once: answer and frame fit the chip's receive FIFO of 128, so that none is lost while the CPU does something else.
 const FRAME: usize = 96;
@@ -40,7 +40,8 @@ pub(crate) fn with(run: impl FnOnce(&mut Link<'_>)) {
 }
 
 impl Link<'_> {
-    /// There is no server to reach: the self-test is that flash can be read.
+    /// There is no server to reach, and nobody may be at the other end of the line: the self-test is that flash can be read. A product
+    /// tests what it lives on.
     pub(crate) fn works(&mut self) -> Result<(), LinkError> {
         use embedded_storage::nor_flash::ReadNorFlash;
         let mut word = [0; 4];
@@ -57,17 +58,25 @@ impl Link<'_> {
     }
 
     /// Tells the sender how it ended.
-    pub(crate) fn end(&mut self, updated: bool, text: Text) {
-        let outcome = if updated { Outcome::Verified } else { Outcome::Refused };
+    pub(crate) fn end(&mut self, ended: Ended, text: Text) {
+        let outcome = match ended {
+            Ended::Verified => Outcome::Verified,
+            Ended::Refused => Outcome::Refused,
+            Ended::Failed => Outcome::Failed,
+        };
         _ = self.receiver.finish(outcome, text);
         _ = self.receiver.rewind();
     }
 
-    /// A moment for the sender to end.
-    pub(crate) fn pause(&mut self) {
-        let Uart(clock) = self.receiver.port();
-        let begun = clock.ms();
-        while clock.ms().wrapping_sub(begun) < 1_000 {
+    /// Milliseconds since the start.
+    pub(crate) fn now(&mut self) -> u64 {
+        self.receiver.port().0.ms()
+    }
+
+    /// A moment for the sender to end: the next package may come at any time, so there is no interval here.
+    pub(crate) fn pause(&mut self, ms: u64) {
+        let begun = self.now();
+        while self.now().saturating_sub(begun) < ms.min(1_000) {
             watchdog::feed();
         }
     }
@@ -84,7 +93,7 @@ impl Port for Uart {
         loop {
             watchdog::feed();
             let byte = console::receive();
-            if byte.is_some() || self.0.ms().wrapping_sub(begun) >= timeout_ms {
+            if byte.is_some() || self.0.ms().saturating_sub(begun) >= u64::from(timeout_ms) {
                 return Ok(byte);
             }
         }

@@ -13,8 +13,17 @@ pub(crate) type Failure = Error<FlashError, LinkError>;
 /// The updater of this application.
 pub(crate) type Update<'u> = Updater<'u, Flash, Patient>;
 
-/// Connections that may fail one after the other.
+/// Connections that may fail one after the other, and milliseconds between them.
 const TRIES: u8 = 5;
+const BETWEEN_TRIES: u64 = 1_000;
+
+/// How a look for an update ended, for whoever sent it.
+pub(crate) enum Ended {
+    Verified,
+    Refused,
+    /// The same package may do another time.
+    Failed,
+}
 
 /// Signature checks, with a fed watchdog: each takes about a second.
 pub(crate) struct Patient;
@@ -36,11 +45,12 @@ pub(crate) fn look(link: &mut Link<'_>, block: &mut Block<BLOCK>) {
         Ok(verified) => try_next(link, verified),
         Err(Error::Refused(Refusal::AlreadyRunning)) => {
             say!("app: up to date");
-            link.end(false, text!("up to date"));
+            link.end(Ended::Refused, text!("up to date"));
         }
         Err(error) => {
             say!("app: no update: ", why::failure(&error));
-            link.end(false, why::failure(&error));
+            let ended = if error.kind() == ErrorKind::Refused { Ended::Refused } else { Ended::Failed };
+            link.end(ended, why::failure(&error));
         }
     }
 }
@@ -63,7 +73,7 @@ fn try_next(link: &mut Link<'_>, verified: Verified) {
     match Control::new(&DEVICE, Flash::new()).try_next(verified) {
         Ok(()) => {
             say!("app: version ", version, " is verified, restarting");
-            link.end(true, text!("verified"));
+            link.end(Ended::Verified, text!("verified"));
             reset::reset()
         }
         Err(error) => say!("app: no update: ", why::update(&error)),
@@ -72,7 +82,7 @@ fn try_next(link: &mut Link<'_>, verified: Verified) {
 
 #[inline(never)] // as above
 fn fetch(link: &mut Link<'_>, updater: &mut Update<'_>) -> Result<Verified, Failure> {
-    let (mut tries, mut furthest) = (0, 0);
+    let (mut tries, mut furthest) = (0, updater.position());
     loop {
         let error = match link.fetch(updater) {
             Ok(verified) => return Ok(verified),
@@ -92,6 +102,6 @@ fn fetch(link: &mut Link<'_>, updater: &mut Update<'_>) -> Result<Verified, Fail
             updater.restart();
         }
         updater.disconnected();
-        link.pause();
+        link.pause(BETWEEN_TRIES);
     }
 }

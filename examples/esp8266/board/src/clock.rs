@@ -18,7 +18,7 @@ pub fn cycles() -> u32 {
 pub struct Clock {
     last: u32,
     rest: u32,
-    ms: u32,
+    ms: u64,
 }
 
 impl Clock {
@@ -28,12 +28,12 @@ impl Clock {
         Self { last: cycles(), rest: 0, ms: 0 }
     }
 
-    /// Milliseconds since it was made; it wraps after 49 days.
-    pub fn ms(&mut self) -> u32 {
+    /// Milliseconds since it was made.
+    pub fn ms(&mut self) -> u64 {
         let now = cycles();
         self.rest = self.rest.saturating_add(now.wrapping_sub(self.last));
         self.last = now;
-        self.ms = self.ms.wrapping_add(self.rest / PER_MS);
+        self.ms = self.ms.saturating_add(u64::from(self.rest / PER_MS));
         self.rest %= PER_MS;
         self.ms
     }

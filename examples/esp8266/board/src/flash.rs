@@ -1,7 +1,8 @@
 //! The SPI NOR flash, by the ROM's functions.
 //!
-//! The cache cannot read flash while a command runs, so the ROM is called from instruction RAM with the cache off (`rt/start.S`). An erase takes up to 400 ms, a page of 256 bytes up to 3 ms (Winbond W25Q32JV, section 9.6);
-//! the watchdog is fed before each.
+//! The cache cannot read flash while a command runs, so the ROM is called from instruction RAM with the cache off
+//! (`rt/start.S`). An erase takes up to 400 ms, a page of 256 bytes up to 3 ms (Winbond W25Q32JV, section 9.6); the watchdog
+//! is fed before each.
 
 use embedded_storage::nor_flash::{
     check_erase, check_read, check_write, ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,

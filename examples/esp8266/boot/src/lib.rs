@@ -8,8 +8,11 @@ mod image;
 
 use core::panic::PanicInfo;
 
-use board::{reset, say, watchdog, Flash, DEVICE};
+use board::{clock, reset, say, watchdog, Flash, DEVICE};
 use lockgate::boot::{Boot, Launch, NoImage, Platform};
+
+/// Cycles between two looks for an image: 10 s at 80 MHz.
+const PAUSE: u32 = 800_000_000;
 
 /// Called by `rt/start.S`.
 #[no_mangle]
@@ -43,9 +46,12 @@ impl Platform for Board {
     fn recover(&mut self, _: NoImage) -> ! {
         // No slot holds an image that verifies; slots are not exchanged here.
         say!("boot: no slot holds an image that verifies: program one with esptool");
-        loop {
+        // If it was the flash that was not ready, the next try will find one.
+        let begun = clock::cycles();
+        while clock::cycles().wrapping_sub(begun) < PAUSE {
             watchdog::feed();
         }
+        reset::reset()
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) const PORT: u16 = 8443;
 
 /// This device, in QEMU's user network. On Wi-Fi, what DHCP says.
 pub(super) const ADDRESS: IpCidr = IpCidr::Ipv4(Ipv4Cidr::new(Ipv4Address::new(10, 0, 2, 15), 24));
+/// The way to a server elsewhere.
+pub(super) const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 
 /// It is at least the second this image was built: a certificate that had expired by then is refused. A board with a clock says
 /// `Now::Exact`.

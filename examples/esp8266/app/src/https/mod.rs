@@ -4,7 +4,9 @@ mod config;
 mod ethernet;
 mod tcp;
 
-use board::clock::{cycles, Clock};
+use core::cell::Cell;
+
+use board::clock::cycles;
 use board::random::Random;
 use board::{say, text, watchdog, Text};
 use embedded_io::{BufRead, Write};
@@ -13,7 +15,7 @@ use lockgate::{Error, Verified};
 use rand_core::RngCore;
 use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
-use crate::update::{Failure, Update};
+use crate::update::{Ended, Failure, Update};
 use ethernet::{Ethernet, MAC};
 use tcp::{Network, Storage, TcpError};
 
@@ -28,8 +30,10 @@ const FRAGMENT: Fragment = Fragment::Bytes4096;
 /// ClientHello with this server's name: see `https::WRITE_BUFFER`.
 const WRITE: usize = 192 + config::NAME.len();
 
-/// Milliseconds between two looks, or two tries.
-const PAUSE: u32 = 1_000;
+/// Milliseconds that a server has to prove who it is, and to send a package. Whoever sends a byte now and then is not silent, and is not
+/// waited for either.
+const HANDSHAKE: u64 = 20_000;
+const TRANSFER: u64 = 15 * 60_000;
 
 /// What goes wrong on the way.
 #[derive(Debug)]
@@ -51,7 +55,7 @@ impl From<LinkError> for Failure {
 }
 
 impl LinkError {
-    /// Whether trying again can help: not if the server is another, or answers what it should not.
+    /// Whether trying again soon can help: not if the server is another, or answers what it should not.
     pub(crate) fn may_pass(&self) -> bool {
         use HttpsError::{Closed, NotHttp, Record, Stream, Tls, Truncated};
         matches!(self, Self::Tcp(_) | Self::Https(Stream(_) | Closed | Truncated { .. } | Record | Tls(_) | NotHttp))
@@ -84,7 +88,6 @@ impl LinkError {
 pub(crate) struct Link<'l> {
     network: Network<'l, Ethernet>,
     random: Random,
-    clock: Clock,
     read: &'l mut [u8; FRAGMENT.read_buffer()],
     write: &'l mut [u8; WRITE],
 }
@@ -94,8 +97,10 @@ pub(crate) fn with(run: impl FnOnce(&mut Link<'_>)) {
     let mut storage = Storage::new();
     let (mut read, mut write) = ([0; FRAGMENT.read_buffer()], [0; WRITE]);
     let mac = HardwareAddress::Ethernet(EthernetAddress(MAC));
-    let network = Network::new(Ethernet::new(), mac, config::ADDRESS, &mut storage);
-    run(&mut Link { network, random: Random::new(), clock: Clock::new(), read: &mut read, write: &mut write });
+    let mut random = Random::new();
+    let seed = random.next_u64();
+    let network = Network::new(Ethernet::new(), mac, (config::ADDRESS, config::GATEWAY), seed, &mut storage);
+    run(&mut Link { network, random, read: &mut read, write: &mut write });
 }
 
 impl Link<'_> {
@@ -126,7 +131,9 @@ impl Link<'_> {
     ) -> Result<T, E> {
         let begun = cycles();
         let local = 0xC000 | (self.random.next_u32() & 0x3FFF) as u16;
-        let tcp = self.network.connect(config::SERVER, config::PORT, local).map_err(LinkError::Tcp)?;
+        let limit = Cell::new(HANDSHAKE);
+        let server = (config::SERVER, config::PORT);
+        let tcp = self.network.connect(server, local, &limit).map_err(LinkError::Tcp)?;
         watchdog::feed();
         let [ca] = config::CA.keys() else { return Err(LinkError::Https(HttpsError::Path).into()) };
         let server =
@@ -134,6 +141,7 @@ impl Link<'_> {
         let mut connection = Connection::new(tcp, &mut self.read[..], &mut self.write[..]);
         let session = connection.open(&server, FRAGMENT, &mut self.random).map_err(LinkError::Https)?;
         say!("app: server authenticated, ", cycles().wrapping_sub(begun), " cycles");
+        limit.set(HANDSHAKE + TRANSFER);
         let mut package = session.get(config::PATH, from).map_err(LinkError::Https)?;
         let begun = cycles();
         let outcome = take(package.start(), &mut package)?;
@@ -143,14 +151,17 @@ impl Link<'_> {
     }
 
     /// Nobody waits to be told.
-    pub(crate) fn end(&mut self, _: bool, _: Text) {}
+    pub(crate) fn end(&mut self, _: Ended, _: Text) {}
 
-    /// Waits before the next look, or the next try.
-    pub(crate) fn pause(&mut self) {
-        let begun = self.clock.ms();
-        while self.clock.ms().wrapping_sub(begun) < PAUSE {
-            self.network.poll();
-        }
+    /// Milliseconds since the start.
+    pub(crate) fn now(&mut self) -> u64 {
+        self.network.poll()
+    }
+
+    /// Waits, and lets the network do its work meanwhile.
+    pub(crate) fn pause(&mut self, ms: u64) {
+        let begun = self.now();
+        while self.now().saturating_sub(begun) < ms {}
     }
 }
 

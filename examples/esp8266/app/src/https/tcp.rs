@@ -1,6 +1,8 @@
 //! One TCP connection at a time, by smoltcp, over any network device.
 
-use board::clock::{cycles, Clock};
+use core::cell::Cell;
+
+use board::clock::Clock;
 use board::watchdog;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
@@ -14,15 +16,15 @@ const RECEIVE: usize = 1024;
 const SEND: usize = 256;
 
 /// Milliseconds without a byte after which a connection is given up.
-const SILENCE: u32 = 10_000;
+const SILENCE: u64 = 10_000;
 
 /// What happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TcpError {
     /// The server does not answer, or refuses.
     Refused,
-    /// The server fell silent.
-    Silence,
+    /// The server fell silent, or takes too long.
+    Slow,
     /// The connection was cut.
     Cut,
 }
@@ -31,7 +33,7 @@ impl embedded_io::Error for TcpError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused => ErrorKind::ConnectionRefused,
-            Self::Silence => ErrorKind::TimedOut,
+            Self::Slow => ErrorKind::TimedOut,
             Self::Cut => ErrorKind::ConnectionReset,
         }
     }
@@ -68,12 +70,21 @@ pub(super) struct Network<'a, D: Device> {
 }
 
 impl<'a, D: Device> Network<'a, D> {
-    pub(super) fn new(mut device: D, mac: HardwareAddress, address: IpCidr, storage: &'a mut Storage<'a>) -> Self {
+    /// `address` is this end's, `gateway` the way to all that is not near. From `seed` come the numbers that TCP begins with: nobody else
+    /// knows it.
+    pub(super) fn new(
+        mut device: D,
+        mac: HardwareAddress,
+        (address, gateway): (IpCidr, Ipv4Address),
+        seed: u64,
+        storage: &'a mut Storage<'a>,
+    ) -> Self {
         let mut config = Config::new(mac);
-        config.random_seed = u64::from(cycles());
+        config.random_seed = seed;
         let mut interface = Interface::new(config, &mut device, Instant::ZERO);
-        // The one place there is.
+        // The one place there is, for each.
         interface.update_ip_addrs(|addresses| _ = addresses.push(address));
+        _ = interface.routes_mut().add_default_ipv4_route(gateway);
         let mut sockets = SocketSet::new(&mut storage.socket[..]);
         let [receive, send] = [&mut storage.receive[..], &mut storage.send[..]].map(SocketBuffer::new);
         let handle = sockets.add(Socket::new(receive, send));
@@ -81,10 +92,10 @@ impl<'a, D: Device> Network<'a, D> {
     }
 
     /// Lets the network do its work; gives the time in milliseconds.
-    pub(super) fn poll(&mut self) -> u32 {
+    pub(super) fn poll(&mut self) -> u64 {
         watchdog::feed();
         let now = self.clock.ms();
-        self.interface.poll(Instant::from_millis(now), &mut self.device, &mut self.sockets);
+        self.interface.poll(Instant::from_millis(now.cast_signed()), &mut self.device, &mut self.sockets);
         now
     }
 
@@ -92,13 +103,14 @@ impl<'a, D: Device> Network<'a, D> {
         self.sockets.get_mut(self.handle)
     }
 
-    /// Connects to a server. `port` is this end's: another each time.
-    pub(super) fn connect(
-        &mut self,
-        server: Ipv4Address,
-        port: u16,
+    /// Connects to a server. `local` is this end's port: another each time. So many milliseconds from now as `limit` holds the connection is
+    /// given up, whatever it is at.
+    pub(super) fn connect<'n>(
+        &'n mut self,
+        (server, port): (Ipv4Address, u16),
         local: u16,
-    ) -> Result<Stream<'_, 'a, D>, TcpError> {
+        limit: &'n Cell<u64>,
+    ) -> Result<Stream<'n, 'a, D>, TcpError> {
         let socket: &mut Socket<'a> = self.sockets.get_mut(self.handle);
         socket.abort();
         let begun = self.poll();
@@ -106,33 +118,37 @@ impl<'a, D: Device> Network<'a, D> {
         socket.connect(self.interface.context(), (server, port), local).map_err(|_| TcpError::Refused)?;
         while !self.socket().may_send() {
             let now = self.poll();
-            if !self.socket().is_open() || now.wrapping_sub(begun) > SILENCE {
+            if !self.socket().is_open() || now.saturating_sub(begun) > SILENCE {
                 return Err(TcpError::Refused);
             }
         }
-        Ok(Stream(self))
+        Ok(Stream { network: self, begun, limit })
     }
 }
 
 /// A connection.
-pub(super) struct Stream<'n, 'a, D: Device>(&'n mut Network<'a, D>);
+pub(super) struct Stream<'n, 'a, D: Device> {
+    network: &'n mut Network<'a, D>,
+    begun: u64,
+    limit: &'n Cell<u64>,
+}
 
 impl<D: Device> Stream<'_, '_, D> {
-    /// Waits until `ready` says what to do; gives up after [`SILENCE`].
+    /// Waits until `ready` says what to do; gives up after [`SILENCE`], or when the connection's time is over.
     fn wait<T>(
         &mut self,
         mut ready: impl FnMut(&mut Socket<'_>) -> Option<Result<T, TcpError>>,
     ) -> Result<T, TcpError> {
-        let begun = self.0.poll();
-        loop {
-            if let Some(outcome) = ready(self.0.socket()) {
-                self.0.poll();
+        let begun = self.network.poll();
+        let mut now = begun;
+        while now.saturating_sub(begun) <= SILENCE && now.saturating_sub(self.begun) <= self.limit.get() {
+            if let Some(outcome) = ready(self.network.socket()) {
+                self.network.poll();
                 return outcome;
             }
-            if self.0.poll().wrapping_sub(begun) > SILENCE {
-                return Err(TcpError::Silence);
-            }
+            now = self.network.poll();
         }
+        Err(TcpError::Slow)
     }
 }
 
@@ -163,14 +179,14 @@ impl<D: Device> Write for Stream<'_, '_, D> {
     }
 
     fn flush(&mut self) -> Result<(), TcpError> {
-        self.0.poll();
+        self.network.poll();
         Ok(())
     }
 }
 
 impl<D: Device> Drop for Stream<'_, '_, D> {
     fn drop(&mut self) {
-        self.0.socket().abort();
-        self.0.poll();
+        self.network.socket().abort();
+        self.network.poll();
     }
 }
