@@ -32,7 +32,7 @@ const WRITE: usize = 192 + config::NAME.len();
 
 /// Milliseconds that a server has to prove who it is, and to send a package. Whoever sends a byte now and then is not silent, and is not
 /// waited for either.
-const HANDSHAKE: u64 = 20_000;
+const HANDSHAKE: u64 = 30_000;
 const TRANSFER: u64 = 15 * 60_000;
 
 /// What goes wrong on the way.

@@ -16,7 +16,7 @@ const RECEIVE: usize = 1024;
 const SEND: usize = 256;
 
 /// Milliseconds without a byte after which a connection is given up.
-const SILENCE: u64 = 10_000;
+const SILENCE: u64 = 20_000;
 
 /// What happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
