@@ -81,6 +81,12 @@ where
     /// [`Error::NothingStaged`] if the records know of no such update, or its slot is not whole; a [`Refusal`](crate::Refusal)
     /// if the device would not take it now.
     pub async fn staged(&mut self) -> Result<Verified, Error<F::Error>> {
+        self.stage().await?;
+        self.finish().await
+    }
+
+    /// Takes what is stored for a package that has arrived.
+    async fn stage(&mut self) -> Result<(), Error<F::Error>> {
         self.machine.restart();
         self.run().await?;
         let (start, size) = self.machine.stage().map_err(Stop::widen)?;
@@ -90,8 +96,7 @@ where
             self.check_signature()?;
             done = done.saturating_add(taken);
         }
-        self.machine.adopt().map_err(Stop::widen)?;
-        self.finish().await
+        self.machine.adopt().map_err(Stop::widen)
     }
 
     /// Feeds the machine with what the slot holds `done` bytes behind `start`, `size` being there. Gives the bytes it took.

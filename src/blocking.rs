@@ -62,6 +62,13 @@ where
     /// [`Error::NothingStaged`] if the records know of no such update, or its slot is not whole; a [`Refusal`](crate::Refusal)
     /// if the device would not take it now.
     pub fn staged(&mut self) -> Result<Verified, Error<F::Error>> {
+        self.stage()?;
+        self.finish()
+    }
+
+    /// Takes what is stored for a package that has arrived.
+    #[inline(never)] // a receipt is not on the stack while a signature is checked
+    fn stage(&mut self) -> Result<(), Error<F::Error>> {
         self.machine.restart();
         self.run()?;
         let (start, size) = self.machine.stage().map_err(Stop::widen)?;
@@ -71,8 +78,7 @@ where
             self.check_signature()?;
             done = done.saturating_add(taken);
         }
-        self.machine.adopt().map_err(Stop::widen)?;
-        self.finish()
+        self.machine.adopt().map_err(Stop::widen)
     }
 
     /// Feeds the machine with what the slot holds `done` bytes behind `start`, `size` being there. Gives the bytes it took.

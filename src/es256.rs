@@ -13,12 +13,13 @@ pub struct P256;
 
 impl Verify for P256 {
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
-        let point = EncodedPoint::from_untagged_bytes(&key.0.into());
-        let (Ok(key), Ok(signature)) =
-            (VerifyingKey::from_encoded_point(&point), Signature::from_bytes(signature.into()))
-        else {
-            return false;
-        };
+        let (Some(key), Ok(signature)) = (point(key), Signature::from_bytes(signature.into())) else { return false };
         key.verify_prehash(&digest.0, &signature).is_ok()
     }
+}
+
+/// The key, if it is a point of the curve.
+#[inline(never)] // what the check of that needs is not on the stack of the arithmetic, the deepest there is
+fn point(key: &PublicKey) -> Option<VerifyingKey> {
+    VerifyingKey::from_encoded_point(&EncodedPoint::from_untagged_bytes(&key.0.into())).ok()
 }

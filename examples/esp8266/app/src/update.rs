@@ -55,9 +55,14 @@ pub(crate) fn look(link: &mut Link<'_>, block: &mut Block<BLOCK>) {
     }
 }
 
+#[inline(never)] // what it is made from is not on the stack while it is used
+fn updater(block: &mut Block<BLOCK>) -> Update<'_> {
+    Update::with_verifier(&DEVICE, Flash::new(), block, Patient)
+}
+
 #[inline(never)] // an updater is large: nothing else shall be on the stack for it
 fn install(link: &mut Link<'_>, block: &mut Block<BLOCK>) -> Result<Verified, Failure> {
-    let mut updater = Update::with_verifier(&DEVICE, Flash::new(), block, Patient);
+    let mut updater = updater(block);
     // Power may have failed between the last block and the request to try the image.
     staged(&mut updater).map_or_else(|| fetch(link, &mut updater), Ok)
 }
