@@ -59,7 +59,7 @@ cargo_tool() {
 step_fmt() {
     cargo fmt --all --check
     local package
-    for package in examples/cortex-m examples/esp8266 examples/esp8266/https; do
+    for package in examples/cortex-m examples/esp8266 examples/esp8266/https examples/microbit; do
         (cd "$package" && cargo fmt --all --check)
     done
 }
@@ -202,6 +202,8 @@ step_boards() {
     examples/esp8266/build.sh
     examples/esp8266/run.sh test
     examples/esp8266/run.sh test-c
+    LOCKGATE=$PWD/target/release/lockgate examples/microbit/build.sh
+    LOCKGATE=$PWD/target/release/lockgate examples/microbit/run.sh test
 }
 
 step_fuzz() {
