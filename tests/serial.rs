@@ -305,6 +305,18 @@ fn a_refusal_is_told_with_its_reason() {
 }
 
 #[test]
+fn what_was_read_of_a_package_is_forgotten_when_its_end_is_told() {
+    let mut receiver = Receiver::<_, 64>::new(Line::to(Host::new(&[1; 100])));
+    let mut byte = [0];
+    receiver.read_exact(&mut byte).unwrap();
+    receiver.finish(Outcome::Refused, "not this one").unwrap();
+    receiver.port().host = Host::new(&[2; 100]);
+    receiver.seek(SeekFrom::Start(0)).unwrap();
+    receiver.read_exact(&mut byte).unwrap();
+    assert_eq!(byte, [2], "the next package is another");
+}
+
+#[test]
 fn a_text_is_cut_between_characters() {
     let mut receiver = Receiver::<_, 64>::new(Line::to(Host::new(b"")));
     receiver.finish(Outcome::Failed, "ü".repeat(80)).unwrap();

@@ -113,6 +113,8 @@ impl<P: Port, const N: usize> Receiver<P, N> {
     ///
     /// [`Error::Port`].
     pub fn finish(&mut self, outcome: Outcome, text: impl fmt::Display) -> Result<(), Error<P::Error>> {
+        // What comes next may be another package.
+        (self.held, self.size) = ((0, 0), None);
         let mut line = Text(String::new());
         // An error says that the rest is cut off.
         _ = write!(line, "{text}");
