@@ -59,7 +59,8 @@ cargo_tool() {
 step_fmt() {
     cargo fmt --all --check
     local package
-    for package in examples/cortex-m examples/esp8266 examples/esp8266/https examples/microbit; do
+    for package in examples/cortex-m examples/esp8266 examples/esp8266/https examples/microbit \
+        examples/efm32 examples/stm32f4; do
         (cd "$package" && cargo fmt --all --check)
     done
 }
