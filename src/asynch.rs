@@ -103,7 +103,7 @@ where
     async fn reread(&mut self, start: u32, size: u32, done: u32) -> Result<u32, Error<F::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
         // Whole chunks, as the flash reads.
-        let skip = done % CHUNK as u32;
+        let skip = done & (CHUNK as u32).wrapping_sub(1);
         let from = done.saturating_sub(skip);
         let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(size.saturating_sub(from) as usize));
         self.flash.read(start.saturating_add(from), bytes).await.map_err(Error::Flash)?;
