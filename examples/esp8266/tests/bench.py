@@ -91,7 +91,7 @@ def ranges(server):
 
 
 def send(device, package, cut=None, timeout=60):
-    """Lets the device take a package over its UART from `lockgate send`. Gives exit status, what it said, and its JSON."""
+    """Lets the device take a package over its UART from `lockgate send`. Gives its exit status, what the device said, and its JSON."""
     line, log = device.directory / "uart", device.directory / "uart.log"
     line.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
@@ -113,5 +113,6 @@ def send(device, package, cut=None, timeout=60):
     finally:
         emulator.kill()
         emulator.wait()
-    device.note(log.read_bytes().decode("ascii", "replace"))
-    return done.returncode, done.stderr, json.loads(done.stdout) if done.stdout.strip() else {}
+    said = log.read_bytes().decode("ascii", "replace").replace("\r", "")
+    device.note(said)
+    return done.returncode, said, json.loads(done.stdout) if done.stdout.strip() else {}

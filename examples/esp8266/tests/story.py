@@ -41,7 +41,7 @@ def main():
         _, said, result = send(device, "uart-2")
         console(said)
         console(f"lockgate send: {result['outcome']}, {result['bytes']} bytes in {result['frames']} frames")
-        console(device.run(r"app: confirmed\n"))
+        console(device.run(r"build 2 in slot B, confirmed, counter 2\n|app: confirmed\n"))
     except machine.Failed as error:
         sys.exit(f"error: {error}")
     finally:
