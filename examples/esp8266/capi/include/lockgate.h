@@ -219,7 +219,7 @@ int lockgate_finish(lockgate_t *update);
 
 /* As lockgate_finish, for an update whose last byte arrived before a reset, but whose lockgate_finish did not return. Call it after lockgate_begin if
    lockgate_status says LOCKGATE_UPDATE_RECEIVING, and download if it gives an error.
-   Errors: LOCKGATE_NOTHING_STAGED; those of lockgate_feed and lockgate_finish. Stack: 5792 bytes. Takes: as the signature checks and
+   Errors: LOCKGATE_NOTHING_STAGED; those of lockgate_feed and lockgate_finish. Stack: 5904 bytes. Takes: as the signature checks and
    lockgate_finish. */
 int lockgate_staged(lockgate_t *update);
 
