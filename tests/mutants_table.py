@@ -222,7 +222,7 @@ mutant(
 
 mutant(
     "an attempt is not recorded", SELECT,
-    "let counted = self.record(trial);",
+    "let counted = self.record(state);",
     "let counted = true;",
     *BOTH,
 )
@@ -246,8 +246,8 @@ mutant(
 )
 mutant(
     "the second attempt is started before it is recorded", SELECT,
-    "let counted = self.record(trial);",
-    "let counted = state.step == 1 || self.record(trial);",
+    "let counted = self.record(state);",
+    "let counted = state.step == 2 || self.record(state);",
     *BOTH,
 )
 

@@ -167,7 +167,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     fn attempt(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
         let before = *state;
         *state = state.attempt(self.device.attempts);
-        if !self.record(state) && self.strategy() == Strategy::Select {
+        let counted = self.record(state);
+        if !counted && self.strategy() == Strategy::Select {
             // An attempt that cannot be counted is none.
             *state = before;
             return self.start(state);
