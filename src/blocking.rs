@@ -75,7 +75,9 @@ where
         let mut done = 0;
         while done < size && !self.machine.is_offered() {
             let taken = self.reread(start, size, done)?;
-            self.check_signature()?;
+            if !self.check_signature()? && taken == 0 {
+                break;
+            }
             done = done.saturating_add(taken);
         }
         self.machine.adopt().map_err(Stop::widen)
@@ -94,12 +96,12 @@ where
     }
 
     /// Checks the signature that waits, if one does.
-    fn check_signature(&mut self) -> Result<(), Error<F::Error>> {
+    fn check_signature(&mut self) -> Result<bool, Error<F::Error>> {
         let outcome = match self.machine.step().map_err(Stop::widen)? {
             Step::Verify(job) => job.check(&mut self.verifier),
-            _ => return Ok(()),
+            _ => return Ok(false),
         };
-        self.machine.ack(Ack::Signature(outcome)).map_err(Stop::widen)
+        self.machine.ack(Ack::Signature(outcome)).map_err(Stop::widen).map(|()| true)
     }
 
     /// Reads a package, installs it and gives the receipt. Stops reading at its last byte, so a link that

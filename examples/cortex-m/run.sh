@@ -23,28 +23,8 @@ counter=2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-die() {
-    echo "error: $*" >&2
-    exit 1
-}
-
-# The GNU or LLVM tool of that name, whichever is there.
-binutil() {
-    local name=$1 tool sysroot
-    shift
-    sysroot=$(rustc --print sysroot 2>/dev/null || true)
-    for tool in arm-none-eabi-"$name" llvm-"$name" rust-"$name" "$sysroot"/lib/rustlib/*/bin/llvm-"$name"; do
-        if command -v "$tool" >/dev/null; then
-            "$tool" "$@"
-            return
-        fi
-    done
-    die "no $name for ARM: install arm-none-eabi binutils, LLVM, or 'rustup component add llvm-tools'"
-}
-
-lockgate() {
-    "${LOCKGATE:-$target_dir/release/lockgate}" "$@"
-}
+tool_dir=$target_dir
+source ../arm.sh
 
 # A key for this run; it goes away with it. `--dev` marks it as one that no product may trust.
 make_key() {
@@ -53,18 +33,7 @@ make_key() {
 }
 
 build() {
-    local with=()
-    if [[ -d $(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target ]]; then
-        with=(cargo build)
-    elif [[ -x /usr/bin/cargo && -d $(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust ]]; then
-        # A distribution's compiler brings the sources of `core`, but no `core` for the chip and no linker.
-        with=(env RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_THUMBV7EM_NONE_EABI_LINKER=arm-none-eabi-ld
-            /usr/bin/cargo build -Zbuild-std=core)
-    else
-        die "no compiler for $target: 'rustup target add $target', or Debian's rustc-web, cargo-web, rust-web-src" \
-            "and gcc-arm-none-eabi"
-    fi
-    LOCKGATE_KEYS=$1 "${with[@]}" --release --target-dir "$target_dir"
+    LOCKGATE_KEYS=$1 chip_build --target-dir "$target_dir"
     binutil objcopy -O binary "$elf" "$work/firmware.bin"
 }
 
@@ -116,7 +85,7 @@ sizes() {
         END { printf ".text + .rodata %d bytes; static RAM %d bytes, and %d for the flash in RAM\n", code, ram - flash, flash }'
 }
 
-[[ -n ${LOCKGATE:-} ]] || (cd ../.. && cargo build -q --release -p lockgate-cli --target-dir "$target_dir")
+host_tool
 make_key device
 build "$work/device.rs"
 digest=$(sha256sum "$work/firmware.bin" | cut -d' ' -f1)

@@ -16,54 +16,19 @@ release=$target_dir/$target/release
 images=$target_dir/images
 mkdir -p "$images"
 
-die() {
-    echo "error: $*" >&2
-    exit 1
-}
+tool_dir=$target_dir
+source ../arm.sh
 
-# The GNU or LLVM tool of that name, whichever is there.
-binutil() {
-    local name=$1 tool sysroot
-    shift
-    sysroot=$(rustc --print sysroot 2>/dev/null || true)
-    for tool in arm-none-eabi-"$name" llvm-"$name" rust-"$name" "$sysroot"/lib/rustlib/*/bin/llvm-"$name"; do
-        if command -v "$tool" >/dev/null; then
-            "$tool" "$@"
-            return
-        fi
-    done
-    die "no $name for ARM: install arm-none-eabi binutils, LLVM, or 'rustup component add llvm-tools'"
-}
-
-lockgate() {
-    "${LOCKGATE:-$target_dir/release/lockgate}" "$@"
-}
-
-[[ -n ${LOCKGATE:-} ]] || (cd ../.. && cargo build -q --release -p lockgate-cli --target-dir "$target_dir")
+host_tool
 if [[ -z ${LOCKGATE_KEYS:-} ]]; then
-    # For the bench: `--dev` marks a key that no product may trust.
-    [[ -e $images/key.pem ]] || lockgate keygen --dev -o "$images/key.pem" >"$images/keygen.log"
-    lockgate keygen --print "$images/key.pub.pem" >"$images/keys.new"
-    # Untouched if it is the same: nothing is built again then.
-    cmp -s "$images/keys.new" "$images/keys.rs" || cp "$images/keys.new" "$images/keys.rs"
+    bench_key "$images"
     LOCKGATE_KEYS=$images/keys.rs
 fi
 LOCKGATE_KEYS=$(realpath "$LOCKGATE_KEYS")
 export LOCKGATE_KEYS
 
-if [[ -d $(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target ]]; then
-    with=(cargo build)
-elif [[ -x /usr/bin/cargo && -d $(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust ]]; then
-    # A distribution's compiler brings the sources of `core`, but no `core` for the chip and no linker.
-    with=(env RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER=arm-none-eabi-ld
-        /usr/bin/cargo build -Zbuild-std=core)
-else
-    die "no compiler for $target: 'rustup target add $target', or Debian's rustc-web, cargo-web, rust-web-src" \
-        "and binutils-arm-none-eabi"
-fi
-
 build() { # CARGO ARGUMENTS...
-    "${with[@]}" -q --release --target "$target" --target-dir "$target_dir" "$@"
+    chip_build -q --target-dir "$target_dir" "$@"
 }
 
 word() { # FILE INDEX: a word of a vector table

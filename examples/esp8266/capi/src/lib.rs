@@ -211,11 +211,11 @@ pub unsafe extern "C" fn lockgate_reject(device: *const DeviceC) -> u32 {
 }
 
 extern "C" {
-    /// `rt/panicked.S`, unless the project has its own.
+    /// `rt/panicked.c`, unless the project has its own.
     fn lockgate_panicked() -> !;
 }
 
-/// Not reached as far as is known: `build.sh` says whether the compiler left a way to it.
+/// Not reached as far as is known: README.md, "What ran where", names the ways that the compiler has kept.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     // SAFETY: it does not return, and is told nothing.

@@ -11,7 +11,6 @@
 //! ```
 //!
 //! ```no_run
-//! # fn tcp() -> std::io::Result<Tcp> { unimplemented!() }
 //! # struct Tcp;
 //! # impl embedded_io::ErrorType for Tcp { type Error = embedded_io::ErrorKind; }
 //! # impl embedded_io::Read for Tcp { fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { Ok(0) } }
@@ -25,7 +24,7 @@
 //! use https::{Connection, Fragment, Now, Server, WRITE_BUFFER};
 //!
 //! # fn main() -> Result<(), https::Error> {
-//! # let mut stream = tcp().unwrap();
+//! # let mut stream = Tcp;
 //! # let mut rng = rand_core::OsRng;
 //! let server = Server { name: "updates.example", port: 443, ca: &CA, now: Now::NotBefore(BUILT) };
 //! let mut read = [0; Fragment::Bytes1024.read_buffer()];
