@@ -200,6 +200,7 @@ step_boards() {
     cargo build --release -p lockgate-cli
     LOCKGATE=$PWD/target/release/lockgate examples/cortex-m/run.sh
     (cd examples/esp8266/https && cargo test -q --target-dir ../target/https)
+    (cd examples/esp8266 && cargo test -q -p lockgate-esp8266-nor --target-dir target/host)
     examples/esp8266/build.sh
     examples/esp8266/run.sh test
     examples/esp8266/run.sh test-c

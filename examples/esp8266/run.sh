@@ -4,6 +4,7 @@
 #   ./run.sh              the whole story, with the device's console
 #   ./run.sh test [...]   the tests (./run.sh test --help)
 #   ./run.sh test-c       the tests of the C library
+#   ./run.sh figures      puts what the last build and the last whole run measured into README.md
 #
 # Builds first what is not there.
 set -euo pipefail
@@ -16,6 +17,7 @@ python=target/esp8266/venv/bin/python3
 case ${1:-} in
     "") exec "$python" tests/story.py ;;
     test) exec "$python" tests/run.py "${@:2}" ;;
+    figures) exec "$python" tests/figures.py ;;
     test-c) exec "$python" capi/example/test.py ;;
-    *) echo "error: unknown argument '$1'; ./run.sh [test|test-c]" >&2 && exit 2 ;;
+    *) echo "error: unknown argument '$1'; ./run.sh [test|test-c|figures]" >&2 && exit 2 ;;
 esac

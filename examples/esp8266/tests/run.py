@@ -12,6 +12,7 @@ import sys
 import time
 
 import cases
+import figures
 import machine
 from bench import Bench
 
@@ -59,14 +60,16 @@ def instructions(cycles):
     return cycles * 25 / 16
 
 
-def report(results):
-    failures = []
+def report(results, whole_run):
+    """Prints what was measured, and keeps it if the run was a whole one."""
+    failures, ram = [], []
     print(f"\n{'RAM':32}{'used':>8}{'at most':>9}   bytes")
     for what, flashes, who, most in BUDGETS:
         sizes = measured(results, flashes, who)
         if not sizes:
             continue
         print(f"{what:32}{max(sizes):8,}{most:9,}")
+        ram.append((what, max(sizes), most))
         if max(sizes) > most:
             failures.append(f"{what}: {max(sizes)} bytes of RAM, at most {most}")
     log = next(("".join(said for _, said in log) for name, _, _, log in results if name.startswith("an_update_is_tried")), "")
@@ -78,7 +81,10 @@ def report(results):
         steps = [("TLS handshake", handshake), ("signature of a package", signature), (f"the rest of {size:,} bytes", whole - signature)]
         for what, count in steps:
             print(f"{what:32}{count / 1e6:10.1f}{count / 80e6:10.2f} s{count / 160e6:10.2f} s")
-        print(f"{'that is, for each byte':32}{(whole - signature) / size:10.0f}")
+        each = (whole - signature) / size
+        print(f"{'that is, for each byte':32}{each:10.0f}")
+        if whole_run:
+            figures.keep(ram=ram, instructions=steps, **{"each byte": each})
     return failures
 
 
@@ -97,7 +103,7 @@ def main():
             print(f"{'FAILED' if failure else 'ok':7}{seconds:6.1f} s  {name.replace('_', ' ')}", flush=True)
             if failure:
                 print("    " + failure.replace("\n", "\n    "), flush=True)
-    failures = [name for name, _, failure, _ in results if failure] + report(results)
+    failures = [name for name, _, failure, _ in results if failure] + report(results, not arguments.k)
     print()
     if failures:
         sys.exit("error: " + "; ".join(failures))

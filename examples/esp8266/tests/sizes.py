@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import figures
+
 FLASH = range(0x40200000, 0x40300000)
 IRAM = range(0x40100000, 0x40110000)
 KIB = 1024
@@ -33,7 +35,7 @@ def data_in_flash(map_file):
 
 
 def main(out):
-    failures = []
+    failures, kept = [], []
     print(f"{'':38}{'flash':>9}{'IRAM':>8}{'statics':>9}   bytes")
     for name, (what, most_flash, most_iram) in PROGRAMS.items():
         elf = out / f"{name}.elf"
@@ -45,11 +47,13 @@ def main(out):
         iram = sum(size for size, at in found.values() if at in IRAM)
         statics = sum(found.get(section, (0, 0))[0] for section in (".rodata", ".bss"))
         print(f"{what:38}{flash:9,}{iram:8,}{statics:9,}")
+        kept.append((what, flash, iram))
         if flash > most_flash:
             failures.append(f"{what}: {flash} bytes of flash, at most {most_flash}")
         if iram > most_iram:
             failures.append(f"{what}: {iram} bytes of instruction RAM, at most {most_iram}")
         failures += [f"{what}: {section} lies in flash" for section in data_in_flash(out / f"{name}.map")]
+    figures.keep(sizes=kept)
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -6,7 +6,7 @@ use core::slice;
 use lockgate::{geometry, Device, Digest, KeySet, Layout, PublicKey, Uuid, Verify, MAX_KEYS, P256};
 
 use crate::error::{self, Code};
-use crate::flash::{Flash, FlashC, Watchdog};
+use crate::flash::{Flash, FlashC, Sdk, Watchdog};
 use crate::header::number;
 use crate::stack::Stack;
 
@@ -49,7 +49,7 @@ pub(crate) struct Parts {
 impl DeviceC {
     /// Its parts, or what is wrong with it.
     pub(crate) fn read(&self) -> Result<Parts, Code> {
-        let flash = Flash::new(self.flash, self.feed_watchdog)?;
+        let flash = Sdk::flash(self.flash, self.feed_watchdog)?;
         let stack = Stack::new(self.stack, self.stack_size)?;
         let count = self.key_count as usize;
         if self.keys.is_null() || count == 0 || count > MAX_KEYS {
