@@ -198,14 +198,19 @@ step_interop() {
 
 step_boards() {
     cargo build --release -p lockgate-cli
-    LOCKGATE=$PWD/target/release/lockgate examples/cortex-m/run.sh
+    export LOCKGATE=$PWD/target/release/lockgate
+    examples/cortex-m/run.sh
     (cd examples/esp8266/https && cargo test -q --target-dir ../target/https)
     (cd examples/esp8266 && cargo test -q -p lockgate-esp8266-nor --target-dir target/host)
     examples/esp8266/build.sh
     examples/esp8266/run.sh test
     examples/esp8266/run.sh test-c
-    LOCKGATE=$PWD/target/release/lockgate examples/microbit/build.sh
-    LOCKGATE=$PWD/target/release/lockgate examples/microbit/run.sh test
+    examples/microbit/build.sh
+    examples/microbit/run.sh test
+    examples/efm32/build.sh
+    (cd examples/stm32f4 && cargo test -q -p lockgate-stm32f4-app)
+    examples/stm32f4/build.sh
+    examples/stm32f4/run.sh
 }
 
 step_fuzz() {

@@ -1,6 +1,7 @@
 """What a test has: a server, devices, and what is expected of them."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -11,7 +12,7 @@ import certificates
 from machine import OUT, Failed, Machine, file
 from server import Server
 
-LOCKGATE = OUT / "cargo" / "release" / "lockgate"
+LOCKGATE = os.environ.get("LOCKGATE") or OUT / "cargo" / "release" / "lockgate"
 NAME = "updates.lockgate.test"
 SLOT = {"A": 0x100000, "B": 0x200000}
 

@@ -3,18 +3,18 @@
 Each test is a promise, in cases.py. Prints a line a test, the RAM that was used, and the instructions that things took; ends with 1 if a
 promise was not kept or a budget exceeded."""
 
-import argparse
-import concurrent.futures
 import functools
-import os
+import pathlib
 import re
 import sys
-import time
 
 import cases
 import figures
 import machine
 from bench import Bench
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2]))
+import promises  # noqa: E402
 
 KIB = 1024
 # What the ROM measures, in all tests: (what, the flashes with which devices began, who, most bytes).
@@ -30,16 +30,8 @@ BUDGETS = [
 def run(item):
     """One test: its name, seconds, failure if it failed, and what the devices said about themselves."""
     name, test = item
-    started, bench, said = time.monotonic(), Bench(), []
-    machine.LOG = said
-    try:
-        test(bench)
-        failure = None
-    except Exception as error:  # whatever it is, the other tests go on
-        failure = f"{type(error).__name__}: {error}"
-    finally:
-        bench.close()
-    return name, time.monotonic() - started, failure, said
+    said = machine.LOG = []
+    return name, *promises.judge(test, Bench()), said
 
 
 def split(test, jobs):
@@ -88,27 +80,5 @@ def report(results, whole_run):
     return failures
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-k", default="", metavar="PART", help="only tests with this in their name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    arguments = parser.parse_args()
-    items = [item for test in cases.TESTS if arguments.k in test.__name__ for item in split(test, arguments.jobs)]
-    if not items:
-        sys.exit(f"error: no test with {arguments.k!r} in its name")
-    results = []
-    with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
-        for name, seconds, failure, log in pool.map(run, items):
-            results.append((name, seconds, failure, log))
-            print(f"{'FAILED' if failure else 'ok':7}{seconds:6.1f} s  {name.replace('_', ' ')}", flush=True)
-            if failure:
-                print("    " + failure.replace("\n", "\n    "), flush=True)
-    failures = [name for name, _, failure, _ in results if failure] + report(results, not arguments.k)
-    print()
-    if failures:
-        sys.exit("error: " + "; ".join(failures))
-    print(f"all {len({name.split(' ')[0] for name, *_ in results})} promises kept")
-
-
 if __name__ == "__main__":
-    main()
+    promises.main(__doc__, cases.TESTS, split, run, report)

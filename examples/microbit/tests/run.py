@@ -3,21 +3,20 @@
 Each test is a promise, in cases.py. Prints a line a test and what was measured; ends with 1 if a promise was not kept or a
 budget exceeded."""
 
-import argparse
-import concurrent.futures
 import contextlib
 import functools
 import io
-import os
 import pathlib
 import re
 import sys
 import tempfile
-import time
 
 import cases
 import power
 from machine import OUT, Machine
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2]))
+import promises  # noqa: E402
 
 KIB = 1024
 # What is measured: most.
@@ -72,19 +71,13 @@ def prepare(package):
 def run(item):
     """One test: its name, seconds, failure if it failed, and what it measured."""
     name, test = item
-    started, bench, printed = time.monotonic(), Bench(), io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed):
-            test(bench)
-        failure = None
-    except Exception as error:  # whatever it is, the other tests go on
-        failure = f"{type(error).__name__}: {error}"
-    finally:
-        bench.close()
-    return name, time.monotonic() - started, failure, printed.getvalue()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        seconds, failure = promises.judge(test, Bench())
+    return name, seconds, failure, printed.getvalue()
 
 
-def split(test):
+def split(test, _):
     """Lives are many: each job does a part of them."""
     seeds = test.__defaults__[0] if test.__defaults__ else None
     if not seeds:
@@ -93,7 +86,7 @@ def split(test):
     return [(f"{test.__name__} ({len(part)} lives)", functools.partial(test, seeds=part)) for part in parts]
 
 
-def report(results):
+def report(results, _):
     found, failures = {}, []
     for what, number in re.findall(r"measured: (.*): (\d+)", "".join(log for *_, log in results)):
         found.setdefault(what, []).append(int(number))
@@ -107,28 +100,9 @@ def report(results):
     return failures
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-k", default="", metavar="PART", help="only tests with this in their name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    arguments = parser.parse_args()
-    items = [item for test in cases.TESTS if arguments.k in test.__name__ for item in split(test)]
-    if not items:
-        sys.exit(f"error: no test with {arguments.k!r} in its name")
-    results = []
-    with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(prepare, PENDING))
-        for name, seconds, failure, log in pool.map(run, items):
-            results.append((name, seconds, failure, log))
-            print(f"{'FAILED' if failure else 'ok':7}{seconds:6.1f} s  {name.replace('_', ' ')}", flush=True)
-            if failure:
-                print("    " + failure.replace("\n", "\n    "), flush=True)
-    failures = [name for name, _, failure, _ in results if failure] + report(results)
-    print()
-    if failures:
-        sys.exit("error: " + "; ".join(failures))
-    print(f"all {len(results)} as promised")
+def prepare_all(pool):
+    list(pool.map(prepare, PENDING))
 
 
 if __name__ == "__main__":
-    main()
+    promises.main(__doc__, cases.TESTS, split, run, report, prepare_all)
