@@ -54,28 +54,39 @@ class Machine:
             command += ["-device", f"loader,addr={address},data={word},data-len=4"]
         return command
 
-    def run(self, until, timeout=120, cut=None):
-        """Runs until the console says `until` (a regular expression), or power is cut. Gives what it said."""
+    def run(self, until, timeout=120, cut=None, answer=None):
+        """Runs until the console says `until` (a regular expression), or power is cut. Gives what it said so far: not a byte more, however late the
+        power went. `answer` gives what the serial line sends in answer to each line."""
         process = subprocess.Popen(
-            self.command("stdio", cut), cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            self.command("stdio", cut),
+            cwd=self.directory,
+            stdin=subprocess.PIPE if answer else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        said, deadline = "", time.monotonic() + timeout
+        said, answered, deadline = "", 0, time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             try:
                 while not re.search(until, said):
-                    if not selector.select(deadline - time.monotonic()):
+                    if not selector.select(max(0, deadline - time.monotonic())):
                         raise Failed(f"said no {until!r} in {timeout} s, but:\n{said}")
                     data = os.read(process.stdout.fileno(), 4096)
                     if not data:
                         break
                     said += data.decode("ascii", "replace")
+                    while answer and "\n" in said[answered:]:
+                        end = said.index("\n", answered) + 1
+                        process.stdin.write(answer(said[answered:end]))
+                        process.stdin.flush()
+                        answered = end
             finally:
                 process.kill()
                 process.wait()
         self.note(said)
         if "VIOLATION" in said or "app: panic" in said:
             raise Failed(f"the ROM objects:\n{said}")
-        if not re.search(until, said) and not (cut and "rom: power cut" in said):
+        found = re.search(until, said)
+        if not found and not (cut and "rom: power cut" in said):
             raise Failed(f"ended without {until!r}:\n{said}")
-        return said
+        return said[: found.end()] if found else said
