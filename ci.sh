@@ -60,7 +60,7 @@ step_fmt() {
     cargo fmt --all --check
     local package
     for package in examples/cortex-m examples/esp8266 examples/esp8266/https examples/microbit \
-        examples/efm32 examples/stm32f4; do
+        examples/efm32 examples/stm32f4 examples/selftest benches/chip; do
         (cd "$package" && cargo fmt --all --check)
     done
 }
@@ -200,6 +200,8 @@ step_boards() {
     cargo build --release -p lockgate-cli
     export LOCKGATE=$PWD/target/release/lockgate
     examples/cortex-m/run.sh
+    examples/selftest/run.sh host
+    examples/selftest/run.sh
     (cd examples/esp8266/https && cargo test -q --target-dir ../target/https)
     (cd examples/esp8266 && cargo test -q -p lockgate-esp8266-nor --target-dir target/host)
     examples/esp8266/build.sh

@@ -169,7 +169,7 @@ all() {
     # The certificate of a server is checked against it: a day is near enough, and need not be compiled anew each time.
     export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(($(date +%s) / 86400 * 86400))}
     xtensa-lx106-elf-gcc -mlongcalls -mtext-section-literals -O2 -ffreestanding -fno-builtin -fno-jump-tables -Wall -Wextra \
-        -nostdlib -Wl,-z,noexecstack -T rom/rom.ld rom/rom.S rom/*.c -lgcc -o "$out/rom.elf"
+        -nostdlib -Wl,-z,noexecstack -T rom/rom.ld rom/*.S rom/*.c -lgcc -o "$out/rom.elf"
 
     echo "boot stage"
     boot boot

@@ -43,6 +43,7 @@ compile() { # PACKAGE NAME [CARGO ARGUMENT...]
     chip_build -q --target-dir "$out/firmware" -p "lockgate-microbit-$package" "$@"
     cp "$out/firmware/$target/release/$package" "$out/$name.elf"
     binutil objcopy -O binary "$out/$name.elf" "$out/$name.bin"
+    binutil objdump -d "$out/$name.elf" >"$out/$name.lst"
 }
 
 pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]

@@ -129,11 +129,6 @@ rom_no_interrupts:
     rsil    a3, 15
     ret
 
-    .global simcall
-simcall:
-    simcall
-    ret
-
     .section .bss
     .align 16
     .global frame

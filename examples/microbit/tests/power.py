@@ -96,7 +96,7 @@ def cut_somewhere(device, dice, done, erases):
     if not came:
         return False
     print(f"measured: cuts in {region(device.debugger.registers()[0])}: 1")
-    if dice.random() < 0.6:
+    if dice.random() < 0.45:
         device.cut_power(halted=True, change=tear(device, dice, name))
         device.power_on(run=False)
     else:
@@ -104,6 +104,7 @@ def cut_somewhere(device, dice, done, erases):
         for _ in range(dice.randrange(100)):
             device.debugger.step()
         device.reset()
+        print("measured: cuts by system_reset: 1")
     return True
 
 

@@ -6,6 +6,7 @@ budget exceeded."""
 import contextlib
 import functools
 import io
+import json
 import pathlib
 import re
 import sys
@@ -26,6 +27,8 @@ BUDGETS = {
     "RAM of the boot stage with signatures": 12 * KIB,
     "erases of an exchange": 120,
 }
+# Resets at random moments, by QEMU's monitor: at least.
+RESETS = 50
 PENDING = ("app-2", "hang", "crash", "no-vectors")
 
 
@@ -86,8 +89,8 @@ def split(test, _):
     return [(f"{test.__name__} ({len(part)} lives)", functools.partial(test, seeds=part)) for part in parts]
 
 
-def report(results, _):
-    found, failures = {}, []
+def report(results, whole):
+    found, failures, figures = {}, [], {}
     for what, number in re.findall(r"measured: (.*): (\d+)", "".join(log for *_, log in results)):
         found.setdefault(what, []).append(int(number))
     print()
@@ -97,6 +100,12 @@ def report(results, _):
         print(f"{what:36}{number:12,}" + (f"   at most {most:,}" if most else ""))
         if most and number > most:
             failures.append(f"{what}: {number}, at most {most}")
+        figures[what] = number
+    if whole:
+        resets = figures.get("cuts by system_reset", 0)
+        if resets < RESETS:
+            failures.append(f"{resets} cuts by system_reset, at least {RESETS}")
+        (OUT / "figures.json").write_text(json.dumps(figures))
     return failures
 
 
