@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_steps=(fmt lint test docs power mutants targets interop boards fuzz)
+all_steps=(fmt lint test docs power mutants targets interop boards bench fuzz)
 
 describe() {
     case $1 in
@@ -16,6 +16,7 @@ describe() {
         targets) echo "the library for five microcontroller targets" ;;
         interop) echo "cross-check against independent code (Python, OpenSSL, imgtool)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
+        bench) echo "what an install costs on a Cortex-M, against its budgets; what may panic in it" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 10) seconds" ;;
         *) return 1 ;;
     esac
@@ -213,6 +214,11 @@ step_boards() {
     (cd examples/stm32f4 && cargo test -q -p lockgate-stm32f4-app)
     examples/stm32f4/build.sh
     examples/stm32f4/run.sh
+}
+
+step_bench() {
+    benches/chip/run.sh check
+    benches/chip/run.sh panics
 }
 
 step_fuzz() {

@@ -102,7 +102,7 @@ impl Reader {
         if place < seal {
             let from = (place as usize).saturating_mul(size);
             match (unit, body.get_mut(from..from.saturating_add(size))) {
-                (Some(bytes), Some(room)) => room.copy_from_slice(bytes),
+                (Some(bytes), Some(room)) if bytes.len() == room.len() => room.copy_from_slice(bytes),
                 _ => self.whole = false,
             }
         } else if place == seal {

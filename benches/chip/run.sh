@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Builds small programs, each of which does one thing, runs them under QEMU, and prints what they cost.
+#
+#   ./run.sh           all of that; rewrites ../RESULTS.md and results.json
+#   ./run.sh check     fails if a figure is more than 3 % worse than in budgets.json
+#   ./run.sh budgets   makes what is measured the budget
+#   ./run.sh panics    lists what may panic in an update, and fails if lockgate's own code may
+#   ./run.sh where     says in which functions an install spends its instructions
+#   ./run.sh sizes     says of which functions its code is
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+target_dir=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+out=$target_dir/measured
+source ../../examples/arm.sh
+
+# Everything at "s", as devices have it; only SHA-256 at 3.
+fast=(--config 'profile.release.package.sha2.opt-level=3')
+
+# The programs named, into DIRECTORY: build DIRECTORY FEATURE PROGRAM... [-- ARGUMENT...]
+build() {
+    local directory=$1 feature=$2 programs=() program
+    shift 2
+    while [[ $# -gt 0 && $1 != -- ]]; do programs+=("$1") && shift; done
+    mkdir -p "$directory"
+    chip_build -q --target-dir "$target_dir" --features "$feature" "${programs[@]/#/--bin=}" "${@:2}"
+    for program in "${programs[@]}"; do
+        cp "$target_dir/$target/release/$program" "$directory/"
+    done
+}
+
+# What the table is made of: sizes, and what the program said. The board's core is a Cortex-M4, whichever code it runs.
+measure() { # DIRECTORY
+    local elf
+    for elf in "$1"/*; do
+        [[ ${elf##*/} != *.* ]] || continue
+        binutil size -A "$elf" >"$elf.sizes"
+        binutil nm -S -C "$elf" >"$elf.symbols"
+        # Its hash is none, so its update would be refused.
+        [[ $elf != */stub ]] || continue
+        timeout 120 qemu-system-arm -M mps2-an386 -icount shift=0 -display none -monitor none -serial none \
+            -semihosting-config enable=on,target=native -kernel "$elf" >"$elf.said" 2>&1 || {
+            cat "$elf.said" >&2
+            die "$elf did not end as it should"
+        }
+    done
+}
+
+measure_all() {
+    command -v qemu-system-arm >/dev/null || die "no emulator: Debian's qemu-system-arm"
+    command -v arm-none-eabi-gcc >/dev/null ||
+        die "no C compiler for ARM, which p256-cortex-m4 asks for: Debian's gcc-arm-none-eabi and libnewlib-arm-none-eabi"
+    rm -rf "$out"
+    target=thumbv7em-none-eabi
+    build "$out/m4" p256 empty loop copy sha256 verify install install-twice install-next stub
+    build "$out/m4" asm verify-asm install-asm
+    build "$out/m4" embassy embassy
+    build "$out/m4-fast" p256 sha256 install -- "${fast[@]}"
+    build "$out/m4-fast" asm install-asm -- "${fast[@]}"
+    target=thumbv6m-none-eabi
+    build "$out/m0" p256 empty copy sha256 verify install
+    build "$out/m0" embassy embassy
+    measure "$out/m4"
+    measure "$out/m4-fast"
+    measure "$out/m0"
+    compiler >"$out/compiler"
+    qemu-system-arm --version | sed -n 's/.*version \([0-9.]*\).*/QEMU \1/p' >>"$out/compiler"
+}
+
+# The compiler that `chip_build` takes.
+compiler() {
+    if [[ -d $(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target ]]; then
+        rustc --version | sed 's/ (.*//; s/$/, its own `core`/'
+    else
+        /usr/bin/rustc --version | sed 's/ (.*//; s/$/, `core` built with the programs/'
+    fi
+}
+
+panics() {
+    target=thumbv7em-none-eabi
+    build "$out/panics" p256 install-next -- --config profile.release.debug=1
+    local elf=$out/panics/install-next
+    binutil objdump -d -C --no-show-raw-insn "$elf" >"$elf.code"
+    python3 panics.py calls <"$elf.code" >"$elf.calls"
+    cut -f1 "$elf.calls" | binutil addr2line -a -i -f -C -e "$elf" >"$elf.frames"
+    python3 panics.py judge "$elf.calls" <"$elf.frames"
+}
+
+# Where the instructions of an install go, or its bytes.
+where() { # run|sizes
+    target=thumbv7em-none-eabi
+    build "$out/where" p256 install -- --config profile.release.debug=1
+    local elf=$out/where/install
+    "log_$1" "$elf" | python3 where.py "$1" "$elf.counts" >"$elf.addresses"
+    binutil addr2line -a -i -f -C -e "$elf" <"$elf.addresses" | python3 where.py judge "$elf.counts"
+}
+
+log_run() {
+    timeout 300 qemu-system-arm -M mps2-an386 -icount shift=0 -display none -monitor none -serial none \
+        -semihosting-config enable=on,target=native -d exec,nochain,in_asm -D /dev/stdout -kernel "$1" 2>/dev/null
+}
+
+log_sizes() {
+    binutil objdump -d --no-show-raw-insn "$1"
+}
+
+case ${1:-} in
+    "") measure_all && python3 table.py results "$out" ;;
+    check) measure_all && python3 table.py check "$out" ;;
+    budgets) measure_all && python3 table.py budgets "$out" ;;
+    panics) panics ;;
+    where) where run ;;
+    sizes) where sizes ;;
+    *) die "unknown argument '$1'; ./run.sh [check|budgets|panics|where|sizes]" ;;
+esac

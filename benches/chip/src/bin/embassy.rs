@@ -1,0 +1,34 @@
+//! The same image into the same flash by embassy-boot, with the verifier `salty`: written, then hashed and its signature
+//! checked, then marked for the next reset.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use cortex_m_rt::entry;
+use embassy_boot::{BlockingFirmwareUpdater, FirmwareUpdaterConfig};
+use lockgate_chip_bench::flash::{Cells, RamFlash, SECTOR, WORD};
+use lockgate_chip_bench::inputs::{ED25519_KEY, ED25519_SIGNATURE, IMAGE, IMAGE_SIZE};
+use lockgate_chip_bench::rig::measure;
+use lockgate_chip_bench::update::PIECE;
+
+#[entry]
+fn main() -> ! {
+    static mut CELLS: Cells = Cells::new();
+
+    let (state, dfu) = CELLS.blank().split_at_mut(2 * SECTOR as usize);
+    let (mut state, mut dfu) = (RamFlash(state), RamFlash(dfu));
+    measure(|| update(&mut dfu, &mut state).is_some())
+}
+
+#[inline(never)]
+fn update(dfu: &mut RamFlash<'_>, state: &mut RamFlash<'_>) -> Option<()> {
+    let mut aligned = [0; WORD as usize];
+    let mut updater = BlockingFirmwareUpdater::new(FirmwareUpdaterConfig { dfu, state }, &mut aligned);
+    let mut at = 0;
+    for piece in black_box(&IMAGE.0).chunks(PIECE) {
+        updater.write_firmware(at, piece).ok()?;
+        at += piece.len();
+    }
+    updater.verify_and_mark_updated(black_box(&ED25519_KEY), black_box(&ED25519_SIGNATURE), IMAGE_SIZE as u32).ok()
+}
