@@ -1,4 +1,4 @@
-"""Puts the table of boards into ../README.md, with the figures of what was built and run last: `./ci.sh boards`, then examples/boards.py"""
+"""Puts the figures of what was built and run last into ../README.md and the boards' own pages: `./ci.sh boards`, then examples/boards.py"""
 
 import json
 import pathlib
@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
+sys.path.append(str(HERE / "microbit" / "tests"))
+import sizes  # noqa: E402
+
 HEAD = ("board", "core", "what ran, and where", "flash: boot stage", "application", "RAM: boot stage", "application")
 
 
@@ -49,8 +51,8 @@ def microbit():
 
 def built(name, core, told, folder, target, boot, app):
     out, release = f"{folder}/target/images/", f"{folder}/target/{target}/release/"
-    sizes = [image(f"{out}{boot}.bin"), image(f"{out}{app}.bin")]
-    return (name, core, told, *sizes, *(f"{statics(release + elf):,} + stack" for elf in (boot, app)))
+    flash = (image(f"{out}{boot}.bin"), image(f"{out}{app}.bin"))
+    return (name, core, told, *flash, *(f"{statics(release + elf):,} + stack" for elf in (boot, app)))
 
 
 def rows():
@@ -64,19 +66,68 @@ def rows():
     yield built("[EFM32 Wonder Gecko](examples/efm32/README.md)", "Cortex-M4", model, "efm32", "thumbv7em-none-eabi", "boot", "app")
 
 
-def main():
-    table = [HEAD, ("---",) * 3 + ("--:",) * 4, *rows()]
+def costs(folder, target, *programs):
+    """Flash, what there is of it, and statics: a row for each (what, image, program, room)."""
+    for what, raw, elf, room in programs:
+        yield what, image(f"{folder}/target/images/{raw}.bin"), room, statics(f"{folder}/target/{target}/release/{elf}")
+
+
+def stm32f4():
+    room = 0x60000 - 1024
+    return costs(
+        "stm32f4", "thumbv7em-none-eabihf",
+        ("boot stage, stm32f4xx-hal", "boot", "boot", 32768),
+        ("boot stage, embassy-stm32", "embassy-boot-stage", "embassy-boot-stage", 32768),
+        ("application, stm32f4xx-hal, with defmt", "app", "app", room),
+        ("application, embassy-stm32, with defmt", "embassy-app", "embassy-app", room),
+    )  # fmt: skip
+
+
+def efm32():
+    return costs("efm32", "thumbv7em-none-eabi", ("boot stage", "boot", "boot", 32768), ("application", "app", "app", 0x1A000 - 1024))
+
+
+def microbit_flash():
+    for name, (what, most) in sizes.PROGRAMS.items():
+        yield what, image(f"microbit/target/microbit/{name}.bin"), most
+
+
+def microbit_ram():
+    known = figures("microbit/target/microbit/figures.json")
+    for what, name in (
+        ("boot stage, while it runs, exchange included", "RAM of the boot stage"),
+        ("boot stage that checks signatures", "RAM of the boot stage with signatures"),
+        ("application, whole update (its block buffer of 512 in it)", "RAM of the application"),
+    ):
+        yield what, known[name], 12288 if "signatures" in name else 8192
+
+
+COST = ("bytes (Rust 1.96, \"s\", LTO)", "flash", "of", "static RAM")
+PLACES = (
+    ("../README.md", "boards", HEAD, 3, rows),
+    ("microbit/README.md", "flash", ("bytes of flash", "used", "at most"), 1, microbit_flash),
+    ("microbit/README.md", "ram", ("bytes of RAM in all: statics and stack at its deepest", "used", "at most"), 1, microbit_ram),
+    ("stm32f4/README.md", "cost", COST, 1, stm32f4),
+    ("efm32/README.md", "cost", COST, 1, efm32),
+)
+
+
+def fill(page, place, head, words, rows):
+    """Puts a table between `<!-- PLACE: by examples/boards.py -->` and the next end; the first `words` of its columns are words."""
+    table = [head, ("---",) * words + ("--:",) * (len(head) - words), *rows]
     lines = ["| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) + " |" for row in table]
+    page = HERE / page
     text, places = re.subn(
-        r"(<!-- boards: by examples/boards.py -->\n).*?(\n<!-- end -->)",
-        lambda found: found[1] + "\n".join(lines) + found[2], README.read_text(), flags=re.S,
+        rf"(<!-- {place}: by \S*boards.py -->\n).*?(\n<!-- end -->)",
+        lambda found: found[1] + "\n".join(lines) + found[2], page.read_text(), flags=re.S,
     )  # fmt: skip
     if places != 1:
-        sys.exit("error: README.md has no place for the table of boards")
-    README.write_text(text)
+        sys.exit(f"error: {page} has no place for the table '{place}'")
+    page.write_text(text)
 
 
 try:
-    main()
+    for place in PLACES:
+        fill(*place[:4], place[4]())
 except FileNotFoundError as missing:
     sys.exit(f"error: {missing.filename} is not there: ./ci.sh boards makes it")
