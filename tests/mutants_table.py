@@ -447,8 +447,8 @@ mutant(
 )
 mutant(
     "what an install writes is not read back", PROOF_RS,
-    "if bytes != self.buffer",
-    "if false && bytes != self.buffer",
+    "if !same(bytes, self.buffer",
+    "if false && !same(bytes, self.buffer",
     *BOTH,
 )
 mutant(
