@@ -44,7 +44,7 @@ def copy_tree():
         wanted.update((path.relative_to(ROOT), path.read_bytes()) for path in files if path.is_file())
     # Neither the tool nor what only the tests need: less to build.
     manifest = re.split(r"(?m)^(?=\[)", (ROOT / "Cargo.toml").read_text())
-    drop = re.compile(r'\[dev-dependencies\]|\[\[example\]\]\nname = "(?!power_cut")')
+    drop = re.compile(r'\[dev-dependencies\]|\[\[bench\]\]|\[\[example\]\]\nname = "(?!power_cut")')
     manifest = "".join(section for section in manifest if not drop.match(section))
     wanted[Path("Cargo.toml")] = manifest.replace('members = ["cli"]', "members = []").encode()
     for path in COPY.rglob("*"):
