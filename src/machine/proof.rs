@@ -137,3 +137,23 @@ impl<H: Sha256> Machine<'_, H> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn a_difference_in_any_byte_or_in_length_is_seen() {
+        for length in 0..10 {
+            let written = [0x5A; 10];
+            let mut read = written;
+            assert!(same(&read[..length], &written[..length]));
+            assert!(!same(&read[..length], &written[..(length + 1) % 10]));
+            for at in 0..length {
+                read[at] ^= 0x80;
+                assert!(!same(&read[..length], &written[..length]), "byte {at} of {length}");
+                read[at] ^= 0x80;
+            }
+        }
+    }
+}

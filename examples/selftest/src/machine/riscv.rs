@@ -2,7 +2,7 @@
 
 use core::arch::{asm, global_asm};
 
-// A trap ends the program: the counter of loops at `trap` would not.
+// A trap says so, and ends the program.
 global_asm!(
     ".section .start, \"ax\"",
     ".global _start",
