@@ -139,6 +139,7 @@ impl<H: Sha256> Machine<'_, H> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::same;
 
