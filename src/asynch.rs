@@ -112,15 +112,6 @@ where
         self.machine.feed(bytes.get(skip as usize..).unwrap_or_default()).map_err(Stop::widen).map(|taken| taken as u32)
     }
 
-    /// Checks the signature that waits, if one does.
-    fn check_signature(&mut self) -> Result<bool, Error<F::Error>> {
-        let outcome = match self.machine.step().map_err(Stop::widen)? {
-            Step::Verify(job) => job.check(&mut self.verifier),
-            _ => return Ok(false),
-        };
-        self.machine.ack(Ack::Signature(outcome)).map_err(Stop::widen).map(|()| true)
-    }
-
     /// Reads a package, installs it and gives the receipt. Stops reading at its last byte, so a link that
     /// stays open (a UART) does not hold it up. Tells `progress` after each read, which may be each byte.
     ///
@@ -194,38 +185,54 @@ where
     /// Does what the machine asks for until it wants input.
     async fn run(&mut self) -> Result<(), Error<F::Error>> {
         let mut cause = None;
-        loop {
-            let end = self.machine.end() as usize;
-            let fits = fits(F::WRITE_SIZE, self.machine.layout());
-            let step = match self.machine.step() {
-                Ok(step) => step,
-                Err(stop) => return Err(because(stop, cause)),
-            };
-            let outcome = match step {
-                Step::Receive | Step::Stored | Step::Complete => return Ok(()),
-                Step::Verify(job) => {
-                    others_first().await;
-                    Ok(Ack::Signature(job.check(&mut self.verifier)))
-                }
-                Step::Offer(_) if end > self.flash.capacity() => return Err(FLASH_TOO_SMALL.widen()),
-                Step::Offer(_) if !fits => return Err(WRITE_SIZE_TOO_LARGE.widen()),
-                Step::Offer(offer) => Ok(Ack::Decision((self.policy)(&offer))),
-                Step::Erase { from, to } => self.flash.erase(from, to).await.map(|()| Ack::Done),
-                Step::Write { at, bytes } => self.flash.write(at, bytes).await.map(|()| Ack::Done),
-                Step::Read { at, len } => {
-                    cause = self.read_back(at, len).await?.or(cause);
+        while !self.machine.is_receiving() {
+            let outcome = match self.machine.step() {
+                Ok(Step::Receive | Step::Stored | Step::Complete) => break,
+                Ok(Step::Erase { from, to }) => self.flash.erase(from, to).await.map(|()| Ack::Done),
+                Ok(Step::Write { at, bytes }) => self.flash.write(at, bytes).await.map(|()| Ack::Done),
+                Ok(Step::Read { .. }) => {
+                    cause = self.read_back().await?.or(cause);
                     continue;
                 }
+                Ok(Step::Verify(_)) => {
+                    others_first().await;
+                    self.check_signature()?;
+                    continue;
+                }
+                Ok(Step::Offer) => {
+                    self.decide()?;
+                    continue;
+                }
+                Err(stop) => return Err(because(stop, cause)),
             };
             cause = self.acknowledge(outcome)?.or(cause);
         }
+        Ok(())
     }
 
-    async fn read_back(&mut self, at: u32, len: u32) -> Result<Option<F::Error>, Error<F::Error>> {
+    /// Reads what the machine wants to compare or to know, as long as that is the next thing to do.
+    async fn read_back(&mut self) -> Result<Option<F::Error>, Error<F::Error>> {
         let mut chunk = Chunk([0; CHUNK]);
-        let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(len as usize));
-        let outcome = self.flash.read(at, bytes).await.map(|()| Ack::Read(bytes));
-        self.acknowledge(outcome)
+        let mut cause = None;
+        while let Some((at, len)) = self.machine.reading() {
+            let (bytes, _) = chunk.0.split_at_mut(CHUNK.min(len as usize));
+            let outcome = self.flash.read(at, bytes).await.map(|()| Ack::Read(bytes));
+            cause = self.acknowledge(outcome)?.or(cause);
+        }
+        Ok(cause)
+    }
+
+    /// Asks the application, once it is sure that the flash is the layout's.
+    #[inline(never)] // a manifest is not on the stack while a signature is checked
+    fn decide(&mut self) -> Result<(), Error<F::Error>> {
+        if self.machine.end() as usize > self.flash.capacity() {
+            return Err(FLASH_TOO_SMALL.widen());
+        }
+        if !fits(F::WRITE_SIZE, self.machine.layout()) {
+            return Err(WRITE_SIZE_TOO_LARGE.widen());
+        }
+        let decision = (self.policy)(&self.machine.offer().map_err(Stop::widen)?);
+        self.machine.ack(Ack::Decision(decision)).map_err(Stop::widen)
     }
 }
 

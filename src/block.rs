@@ -55,7 +55,11 @@ impl Buffer<'_> {
         self.data.len()
     }
 
-    pub(crate) fn data(&mut self) -> &mut [u8] {
+    pub(crate) fn data(&self) -> &[u8] {
+        self.data
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut [u8] {
         self.data
     }
 
@@ -77,14 +81,15 @@ impl Buffer<'_> {
     /// Takes from `input` into a block of `data` bytes and a link (if `linked`), of which `filled` bytes are
     /// there. Gives the bytes taken.
     pub(crate) fn collect(&mut self, data: u32, linked: bool, filled: u32, input: &[u8]) -> Result<u32, Stop> {
-        let room = if filled < data {
-            self.data.get_mut(filled as usize..data as usize).ok_or(RANGE)?
-        } else if linked {
-            self.link.get_mut(filled.wrapping_sub(data) as usize..).ok_or(RANGE)?
-        } else {
-            &mut []
-        };
-        Ok(copy(room, input) as u32)
+        let mut taken = 0;
+        if filled < data {
+            taken = copy(self.data.get_mut(filled as usize..data as usize).ok_or(RANGE)?, input);
+        }
+        if let (true, Some(there)) = (linked, filled.saturating_add(taken as u32).checked_sub(data)) {
+            let room = self.link.get_mut(there as usize..).ok_or(RANGE)?;
+            taken = taken.saturating_add(copy(room, input.get(taken..).unwrap_or_default()));
+        }
+        Ok(taken as u32)
     }
 }
 

@@ -24,6 +24,8 @@ mod block;
 mod blocking;
 pub mod boot;
 pub mod control;
+#[cfg(all(feature = "p256-cortex-m4", target_arch = "arm", target_os = "none"))]
+mod cortex_m4;
 mod device;
 mod digest;
 mod error;
@@ -57,6 +59,8 @@ pub mod wire;
 
 pub use block::{Block, Buffer};
 pub use control::{BootReason, BootStatus, Control, Handover, UpdateState};
+#[cfg(all(feature = "p256-cortex-m4", target_arch = "arm", target_os = "none"))]
+pub use cortex_m4::P256CortexM4;
 pub use device::{Decision, Device, FinalHash, Offer, Running};
 pub use digest::{Digest, Sha2, Sha256};
 pub use error::{Error, ErrorKind, Malformed, Refusal};

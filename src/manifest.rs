@@ -148,20 +148,33 @@ impl Manifest {
     /// The known elements, and those behind them. (The small error: a chip copies it at each of these steps.)
     fn known(body: &[u8]) -> Result<(Self, Elements<'_>), Malformed> {
         let mut elements = Elements::new(body);
+        let mut values: [&[u8]; KNOWN.len()] = [&[]; KNOWN.len()];
+        for ((known, room), number) in KNOWN.iter().zip(&mut values).zip(1..) {
+            match elements.value(number)? {
+                Some(value) if known.fits(value) => *room = value,
+                None if !known.mandatory => {}
+                None => return Err(Malformed::Missing { number }),
+                Some(_) => return Err(Malformed::Element { number }),
+            }
+        }
+        let [vendor, class, component, version, counter, size, digest, block, length, first, coding, base, load] =
+            values;
         let manifest = Self {
-            vendor: Uuid(*elements.required(number::VENDOR)?),
-            class: Uuid(*elements.required(number::CLASS)?),
-            component: elements.optional(number::COMPONENT, component)?.unwrap_or(0),
-            version: version(*elements.required(number::VERSION)?),
-            security_counter: u32::from_le_bytes(*elements.required(number::SECURITY_COUNTER)?),
-            image_size: elements.checked(number::IMAGE_SIZE, size)?,
-            image_digest: Digest(*elements.required(number::IMAGE_DIGEST)?),
-            block_exponent: elements.checked(number::BLOCK_SIZE, exponent)?,
-            payload_length: elements.checked(number::PAYLOAD_LENGTH, size)?,
-            first_block_hash: Digest(*elements.required(number::FIRST_BLOCK_HASH)?),
-            encoding: elements.optional(number::ENCODING, encoding)?.unwrap_or(Encoding::Raw),
-            base_image: elements.optional(number::BASE_IMAGE, base_image)?,
-            load_address: elements.optional(number::LOAD_ADDRESS, word)?,
+            vendor: Uuid(array(vendor)),
+            class: Uuid(array(class)),
+            component: number(component) as u16,
+            version: read_version(array(version)),
+            security_counter: number(counter),
+            image_size: number(size),
+            image_digest: Digest(array(digest)),
+            block_exponent: number(block) as u8,
+            payload_length: number(length),
+            first_block_hash: Digest(array(first)),
+            encoding: encoding(coding).ok_or(Malformed::Element { number: number::ENCODING })?,
+            base_image: base
+                .split_first_chunk::<4>()
+                .map(|(size, digest)| BaseImage { size: u32::from_le_bytes(*size), digest: Digest(array(digest)) }),
+            load_address: (!load.is_empty()).then_some(number(load)),
         };
         Ok((manifest, elements))
     }
@@ -239,8 +252,8 @@ impl<'b> Elements<'b> {
         Ok((Element { number, critical: kind & CRITICAL != 0, value }, rest))
     }
 
-    /// The value of element `number` if it comes next, read by `read`. Every known element is critical.
-    fn optional<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<Option<T>, Malformed> {
+    /// The value of element `number` if it comes next. Every known element is critical.
+    fn value(&mut self, number: u16) -> Result<Option<&'b [u8]>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -249,18 +262,11 @@ impl<'b> Elements<'b> {
             return Ok(None);
         }
         (self.rest, self.last) = (rest, number);
-        match read(element.value) {
-            Some(value) if element.critical => Ok(Some(value)),
-            _ => Err(Malformed::Element { number }),
+        if element.critical {
+            Ok(Some(element.value))
+        } else {
+            Err(Malformed::Element { number })
         }
-    }
-
-    fn checked<T>(&mut self, number: u16, read: impl FnOnce(&'b [u8]) -> Option<T>) -> Result<T, Malformed> {
-        self.optional(number, read)?.ok_or(Malformed::Missing { number })
-    }
-
-    fn required<const N: usize>(&mut self, number: u16) -> Result<&'b [u8; N], Malformed> {
-        self.checked(number, array)
     }
 }
 
@@ -284,40 +290,65 @@ impl<'b> Iterator for Elements<'b> {
     }
 }
 
-fn array<const N: usize>(value: &[u8]) -> Option<&[u8; N]> {
-    value.try_into().ok()
+/// What the table of elements asks of a value (`docs/format.md`, section 4.1).
+struct Known {
+    mandatory: bool,
+    /// Its bytes, from and to.
+    bytes: (u8, u8),
+    /// Its first four bytes as a number, or all if they are fewer, from and to.
+    numbers: (u32, u32),
 }
 
-fn word(value: &[u8]) -> Option<u32> {
-    array(value).map(|bytes| u32::from_le_bytes(*bytes))
+impl Known {
+    const fn new(mandatory: bool, bytes: (u8, u8), numbers: (u32, u32)) -> Self {
+        Self { mandatory, bytes, numbers }
+    }
+
+    fn fits(&self, value: &[u8]) -> bool {
+        let ((shortest, longest), (least, most)) = (self.bytes, self.numbers);
+        (usize::from(shortest)..=usize::from(longest)).contains(&value.len()) && (least..=most).contains(&number(value))
+    }
 }
 
-fn component(value: &[u8]) -> Option<u16> {
-    array(value).map(|bytes| u16::from_le_bytes(*bytes)).filter(|&component| component != 0)
+const ANY: (u32, u32) = (0, u32::MAX);
+
+/// By number, from 1.
+const KNOWN: [Known; 13] = [
+    Known::new(true, (16, 16), ANY),            // vendor
+    Known::new(true, (16, 16), ANY),            // class
+    Known::new(false, (2, 2), (1, 0xFFFF)),     // component
+    Known::new(true, (8, 8), ANY),              // version
+    Known::new(true, (4, 4), ANY),              // security counter
+    Known::new(true, (4, 4), (1, MAX_SIZE)),    // image size
+    Known::new(true, (32, 32), ANY),            // image digest
+    Known::new(true, (1, 1), (8, 16)),          // block size
+    Known::new(true, (4, 4), (1, MAX_SIZE)),    // payload length
+    Known::new(true, (32, 32), ANY),            // first block hash
+    Known::new(false, (2, 4), ANY),             // encoding
+    Known::new(false, (36, 36), (1, MAX_SIZE)), // base image
+    Known::new(false, (4, 4), ANY),             // load address
+];
+
+/// A value whose length is known; zeros if it is absent.
+fn array<const N: usize>(value: &[u8]) -> [u8; N] {
+    value.try_into().unwrap_or([0; N])
 }
 
-fn version([major, minor, r0, r1, b0, b1, b2, b3]: [u8; 8]) -> Version {
+/// Little-endian, of the first four bytes.
+fn number(value: &[u8]) -> u32 {
+    value.iter().take(4).rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
+}
+
+fn read_version([major, minor, r0, r1, b0, b1, b2, b3]: [u8; 8]) -> Version {
     Version::new(major, minor, u16::from_le_bytes([r0, r1]), u32::from_le_bytes([b0, b1, b2, b3]))
-}
-
-fn size(value: &[u8]) -> Option<u32> {
-    word(value).filter(|size| (1..=MAX_SIZE).contains(size))
-}
-
-fn exponent(value: &[u8]) -> Option<u8> {
-    array(value).map(|[exponent]| *exponent).filter(|exponent| (8..=16).contains(exponent))
 }
 
 fn encoding(value: &[u8]) -> Option<Encoding> {
     match *value {
+        [] => Some(Encoding::Raw),
         [1, window, lookahead] => Some(Encoding::Heatshrink(Window::new(window, lookahead)?)),
         [2, 0] => Some(Encoding::Delta(None)),
         [2, 1, window, lookahead] => Some(Encoding::Delta(Some(Window::new(window, lookahead)?))),
         _ => None,
     }
-}
-
-fn base_image(value: &[u8]) -> Option<BaseImage> {
-    let (bytes, digest) = value.split_first_chunk::<4>()?;
-    Some(BaseImage { size: size(bytes)?, digest: Digest(*array(digest)?) })
 }

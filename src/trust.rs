@@ -6,8 +6,6 @@
 
 use core::fmt;
 
-use heapless::Vec;
-
 use crate::digest::{digest, Digest, Sha256};
 
 /// Keys a device can trust at once.
@@ -111,14 +109,6 @@ impl<'k> KeySet<'k> {
     #[must_use]
     pub const fn keys(&self) -> &'k [PublicKey] {
         self.keys
-    }
-
-    /// The ids of the keys, in their order.
-    pub(crate) fn ids<H: Sha256>(&self) -> Vec<KeyId, MAX_KEYS> {
-        let mut ids = Vec::new();
-        // Never full: a key set has at most MAX_KEYS keys. (`collect` would bring a panic along.)
-        self.keys.iter().all(|key| ids.push(key.id::<H>()).is_ok());
-        ids
     }
 }
 

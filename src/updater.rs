@@ -14,6 +14,7 @@ use crate::geometry::MAX_WRITE_UNIT;
 use crate::layout::Layout;
 use crate::machine::{Ack, Machine};
 use crate::status::{Progress, Status};
+use crate::trust::Verify;
 
 #[cfg(feature = "p256")]
 use crate::es256::P256;
@@ -153,6 +154,17 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
     /// Gives the flash back.
     pub fn release(self) -> F {
         self.flash
+    }
+
+    /// Checks the signature that waits, if one does.
+    #[inline(never)] // nothing but this is on the stack beside the arithmetic
+    pub(crate) fn check_signature<E>(&mut self) -> Result<bool, Error<E>>
+    where
+        V: Verify,
+    {
+        let Some(job) = self.machine.job() else { return Ok(false) };
+        let outcome = job.check(&mut self.verifier);
+        self.machine.signature(&outcome).map_err(Stop::widen).map(|()| true)
     }
 
     /// Tells the machine how a flash operation went. Gives the error that it makes up for, if there was one.

@@ -195,12 +195,12 @@ fn a_restart_before_the_running_image_is_known_does_not_let_a_lower_version_in()
             },
             Step::Verify(job) => {
                 let outcome = job.check(&mut P256);
-                if let Err(error) = machine.ack(Ack::Signature(outcome)) {
+                if let Err(error) = machine.ack(Ack::Signature(&outcome)) {
                     refused = Some(error);
                     break;
                 }
             }
-            Step::Offer(_) => {
+            Step::Offer => {
                 offered = true;
                 break;
             }

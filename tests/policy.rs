@@ -203,7 +203,7 @@ fn assert_proof_is_void(forge: impl FnOnce(&mut [u8], usize)) {
     forge(&mut forged, good.head().len());
     machine.feed(&forged).unwrap();
     assert!(matches!(machine.step(), Ok(Step::Verify(_))), "the forged one waits for its own check");
-    assert!(matches!(machine.ack(Ack::Signature(proof)), Err(Error::Refused(Refusal::BadSignature { .. }))));
+    assert!(matches!(machine.ack(Ack::Signature(&proof)), Err(Error::Refused(Refusal::BadSignature { .. }))));
 }
 
 #[test]

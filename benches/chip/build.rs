@@ -12,7 +12,6 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 use sha2::Digest as _;
 
 const IMAGE_SIZE: usize = 256 * 1024;
-const BLOCK_SIZE: u32 = 1024;
 const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 const CLASS: Uuid = Uuid::new("5f0a1c9e-7b42-4e36-9c58-2d1be07a6f43");
 
@@ -29,10 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=memory.x");
     println!("cargo:rerun-if-changed=build.rs");
 
+    let block_size = if env::var_os("CARGO_FEATURE_LARGE_BLOCKS").is_some() { 4096 } else { 1024 };
     let image = noise(IMAGE_SIZE);
     let mut key = Known(p256::ecdsa::SigningKey::from_slice(&SECRET)?);
     let package = Update::new(VENDOR, CLASS, Version::new(1, 2, 3, 0), 7)
-        .block_size(BLOCK_SIZE)?
+        .block_size(block_size)?
         .build(&image, &mut [&mut key])?;
 
     let digest = Digest(sha2::Sha256::digest(&image).into());
@@ -53,7 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         out.join("sizes.rs"),
         format!(
             "/// Bytes of the image.\npub const IMAGE_SIZE: usize = {IMAGE_SIZE};\n\
-             /// Bytes of its package.\npub const PACKAGE_SIZE: usize = {};\n",
+             /// Bytes of its package.\npub const PACKAGE_SIZE: usize = {};\n\
+             /// Bytes of its blocks.\npub const BLOCK_SIZE: usize = {block_size};\n",
             package.bytes().len()
         ),
     )?;

@@ -55,14 +55,18 @@ measure_all() {
     build "$out/m4" p256 empty loop copy sha256 verify install install-twice install-next stub
     build "$out/m4" asm verify-asm install-asm
     build "$out/m4" embassy embassy
+    build "$out/m4-large" p256,large-blocks install
+    build "$out/m4-large" asm,large-blocks install-asm
     build "$out/m4-fast" p256 sha256 install -- "${fast[@]}"
     build "$out/m4-fast" asm install-asm -- "${fast[@]}"
+    build "$out/m4-fast-large" p256,large-blocks install -- "${fast[@]}"
+    build "$out/m4-fast-large" asm,large-blocks install-asm -- "${fast[@]}"
     target=thumbv6m-none-eabi
     build "$out/m0" p256 empty copy sha256 verify install
+    build "$out/m0-large" p256,large-blocks install
     build "$out/m0" embassy embassy
-    measure "$out/m4"
-    measure "$out/m4-fast"
-    measure "$out/m0"
+    local core
+    for core in m4 m4-large m4-fast m4-fast-large m0 m0-large; do measure "$out/$core"; done
     compiler >"$out/compiler"
     qemu-system-arm --version | sed -n 's/.*version \([0-9.]*\).*/QEMU \1/p' >>"$out/compiler"
 }

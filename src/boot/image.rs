@@ -50,19 +50,17 @@ impl<V: Verify> Judge for Signatures<V> {
 
     fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool {
         let keys = device.keys();
-        let ids = keys.ids::<H>();
         let digest = digest::<H>(&[&UPDATE_DOMAIN, signed]);
         let (mut rest, mut previous, mut valid) = (section, None, 0u8);
         while let Some(bytes) = rest.first_chunk::<ENTRY_HEADER_SIZE>() {
             let Ok(header) = EntryHeader::parse(bytes, previous.as_ref(), rest.len()) else { return false };
             let (entry, behind) = rest.split_at_checked(header.size()).unwrap_or((rest, &[]));
             let signature = entry.split_last_chunk::<ES256_SIZE>().map(|(_, signature)| signature);
-            let key = ids.iter().position(|id| header.algorithm == ES256 && *id == header.key);
+            let known = header.algorithm == ES256;
+            let key = keys.keys().iter().find(|key| known && key.id::<H>() == header.key);
             if let (Some(key), Some(signature)) = (key, signature) {
-                if let (Some(id), Some(key)) = (ids.get(key), keys.keys().get(key)) {
-                    let job = SignatureJob { key, id, digest: &digest, signature };
-                    valid = valid.saturating_add(u8::from(job.check(&mut self.0).valid));
-                }
+                let job = SignatureJob { key, id: &header.key, digest: &digest, signature };
+                valid = valid.saturating_add(u8::from(job.check(&mut self.0).valid));
             }
             (rest, previous) = (behind, Some(header));
         }

@@ -5,7 +5,6 @@ use super::{told, Machine, Phase, NO_SUCH_STEP};
 use crate::device::Decision;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
-use crate::manifest::Manifest;
 use crate::message::message;
 use crate::records::{Checkpoint, Phase as Update};
 use crate::trust::CheckedSignature;
@@ -17,6 +16,7 @@ pub(crate) struct Plan {
     pub(crate) image: Digest,
     pub(crate) image_size: u32,
     pub(crate) version: crate::Version,
+    pub(crate) security_counter: u32,
     /// The slot is not being filled: a receipt is made again for what it holds.
     pub(crate) staged: bool,
     /// The slot was filled in more than one go.
@@ -24,9 +24,9 @@ pub(crate) struct Plan {
 }
 
 impl<H: Sha256> Machine<'_, H> {
-    pub(super) fn signature(&mut self, outcome: &CheckedSignature) -> Result<(), Stop> {
+    pub(crate) fn signature(&mut self, outcome: &CheckedSignature) -> Result<(), Stop> {
         let Phase::Head(head) = &mut self.phase else { return Err(NO_SUCH_STEP) };
-        let data = self.buffer.data();
+        let data = self.buffer.data_mut();
         if head.job(data, &self.device.keys).is_none() {
             return Err(NO_SUCH_STEP);
         }
@@ -37,24 +37,34 @@ impl<H: Sha256> Machine<'_, H> {
         })
     }
 
-    /// Once the manifest is authenticated: parses it, and holds it against the device.
+    /// Once the manifest is authenticated: parses it, and holds it against the device. What it says is kept, to be followed
+    /// if the application agrees.
+    #[inline(never)] // no manifest is on the stack but here and while the application is asked
     pub(super) fn judge(&mut self) -> Result<(), Refusal> {
-        match &self.phase {
-            Phase::Head(head) if head.is_complete() => {
-                let manifest = self.device.parse(head.manifest(self.buffer.data()))?;
-                self.device.judge_state(&self.state(), &manifest)?;
-                self.device.judge(&self.running, &manifest, self.buffer.capacity())
-            }
-            _ => Ok(()),
+        let Phase::Head(head) = &self.phase else { return Ok(()) };
+        if !head.is_complete() {
+            return Ok(());
         }
+        let manifest = self.device.parse(head.manifest(self.buffer.data()))?;
+        self.device.judge_state(self.state(), &manifest)?;
+        self.device.judge(&self.running, &manifest, self.buffer.capacity())?;
+        self.chain = Some(Chain::new(&manifest));
+        self.plan = Some(Plan {
+            image: manifest.image_digest,
+            image_size: manifest.image_size,
+            version: manifest.version,
+            security_counter: manifest.security_counter,
+            staged: false,
+            interrupted: false,
+        });
+        Ok(())
     }
 
     pub(super) fn decision(&mut self, decision: Decision) -> Result<(), Stop> {
         if self.target() == self.running.slot {
             return Err(Stop::Misuse("with swap or another bootloader the running image is in slot A"));
         }
-        let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
-        if !head.is_complete() {
+        if !self.is_offered() {
             return Err(NO_SUCH_STEP);
         }
         match decision {
@@ -70,35 +80,24 @@ impl<H: Sha256> Machine<'_, H> {
         }
     }
 
-    /// What the complete head says.
-    fn plan(&mut self) -> Result<(Digest, Manifest, Plan, u32), Stop> {
+    /// The manifest digest of the complete head, and its bytes.
+    fn head(&self) -> Result<(Digest, u32), Stop> {
         let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
-        let data = self.buffer.data();
-        let manifest = self.device.parse(head.manifest(data))?;
-        let plan = Plan {
-            image: manifest.image_digest,
-            image_size: manifest.image_size,
-            version: manifest.version,
-            staged: false,
-            interrupted: false,
-        };
-        let digest = digest::<H>(&[head.signed_bytes(data)]);
-        Ok((digest, manifest, plan, head.size() as u32))
+        Ok((digest::<H>(&[head.signed_bytes(self.buffer.data())]), head.size() as u32))
     }
 
     /// The application agreed: from here on the slot changes.
     fn accept(&mut self) -> Result<(), Stop> {
-        let (digest, manifest, mut plan, trailer) = self.plan()?;
-        let mut chain = Chain::new(&manifest);
+        let (digest, trailer) = self.head()?;
         self.payload = self.position;
-        let Checkpoint { offset, payload, hash } = self.start(digest, &manifest);
-        self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
-        message!(info, "update {} accepted for slot {}, from image byte {}", plan.version, self.target(), offset);
-        self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
-        self.writer.resume(self.device.layout, offset);
-        self.writer.begin_trailer(self.device.layout, trailer);
+        let Checkpoint { offset, payload, hash } = self.start(digest);
+        let (Some(plan), Some(chain)) = (&mut self.plan, &mut self.chain) else { return Err(NO_SUCH_STEP) };
         plan.interrupted = offset > 0;
-        (self.plan, self.chain) = (Some(plan), Some(chain));
+        self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
+        message!(info, "update {} accepted, from image byte {}", plan.version, offset);
+        self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;
+        self.writer.resume(offset);
+        self.writer.begin_trailer(trailer);
         Ok(())
     }
 
@@ -132,15 +131,14 @@ impl<H: Sha256> Machine<'_, H> {
             self.forget();
             return Err(Error::NothingStaged);
         }
-        let (digest, manifest, mut plan, _) = self.plan()?;
+        let (digest, _) = self.head()?;
         if digest != self.state().update {
             self.forget();
             return Err(Error::NothingStaged);
         }
-        let mut chain = Chain::new(&manifest);
+        let (Some(plan), Some(chain)) = (&mut self.plan, &mut self.chain) else { return Err(Error::NothingStaged) };
         chain.complete();
         (plan.staged, plan.interrupted) = (true, true);
-        (self.plan, self.chain) = (Some(plan), Some(chain));
         self.phase = Phase::Stored;
         Ok(())
     }
@@ -148,7 +146,7 @@ impl<H: Sha256> Machine<'_, H> {
     /// A write failed: the head is read again (its trailer shares the slot), then blocks go on at the
     /// checkpoint.
     pub(super) fn rewind(&mut self) {
-        self.writer.resume(self.device.layout, 0);
+        self.writer.resume(0);
         self.phase = self.beginning();
         (self.at, self.position, self.filled) = (0, 0, 0);
         self.writing = false;

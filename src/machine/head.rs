@@ -4,12 +4,10 @@
 //! What it leaves at the front of the block buffer is the slot's trailer, byte for byte (`docs/format.md`,
 //! section 9).
 
-use heapless::Vec;
-
 use crate::block::copy;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Malformed, Refusal};
-use crate::trust::{CheckedSignature, KeyId, KeySet, SignatureJob, MAX_KEYS};
+use crate::trust::{CheckedSignature, KeyId, KeySet, SignatureJob};
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, MAX_ENTRIES, MAX_KEY_SETS,
     MIN_SIGNATURES, PRELUDE_SIZE, SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
@@ -48,7 +46,6 @@ pub(crate) struct Head {
     entries: u8,
     valid: u8,
     previous: Option<EntryHeader>,
-    ids: Vec<KeyId, MAX_KEYS>,
     signed: Digest,
 }
 
@@ -66,7 +63,6 @@ impl Head {
             entries: 0,
             valid: 0,
             previous: None,
-            ids: Vec::new(),
             signed: Digest([0; 32]),
         }
     }
@@ -74,6 +70,11 @@ impl Head {
     /// Whether all is authenticated.
     pub(crate) fn is_complete(&self) -> bool {
         self.skip == 0 && self.part == Part::Complete
+    }
+
+    /// Whether it wants input: nothing waits for a check or a decision.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.skip > 0 || !matches!(self.part, Part::Check(_) | Part::Complete)
     }
 
     /// Bytes of input before it can be known how many follow.
@@ -108,7 +109,7 @@ impl Head {
             let passed = usize::from(self.skip).min(rest.len());
             rest = rest.get(passed..).unwrap_or_default();
             self.skip = self.skip.saturating_sub(passed as u16);
-            if self.skip > 0 || matches!(self.part, Part::Check(_) | Part::Complete) {
+            if self.skip > 0 || !self.is_receiving() {
                 break;
             }
             let have = buffer.len();
@@ -147,7 +148,6 @@ impl Head {
             Part::Manifest => {
                 self.manifest_end = self.filled;
                 self.signed = digest::<H>(&[&UPDATE_DOMAIN, self.signed_bytes(buffer)]);
-                self.ids = keys.ids::<H>();
                 self.collect(Part::SectionLength, SECTION_LENGTH_SIZE);
             }
             Part::SectionLength => {
@@ -155,7 +155,7 @@ impl Head {
                 self.kept_end = self.filled;
                 return self.collect_entry();
             }
-            Part::Entry => return self.entry(buffer, keys),
+            Part::Entry => return self.entry::<H>(buffer, keys),
             Part::Signature(key) => self.part = Part::Check(key),
             Part::Check(_) | Part::Complete => {}
         }
@@ -177,7 +177,7 @@ impl Head {
     }
 
     /// An entry's header is there: its signature is collected if the key is trusted, passed over otherwise.
-    fn entry(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
+    fn entry<H: Sha256>(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
         if self.entries == MAX_ENTRIES {
             return Err(Malformed::TooManyEntries.into());
         }
@@ -186,8 +186,8 @@ impl Head {
         self.entries = self.entries.saturating_add(1);
         self.previous = Some(header);
         self.section_left = self.section_left.saturating_sub(header.size() as u16);
-        let trusted = self.ids.iter().position(|id| header.algorithm == ES256 && *id == header.key);
-        match trusted {
+        let known = header.algorithm == ES256;
+        match keys.keys().iter().position(|key| known && key.id::<H>() == header.key) {
             Some(key) => self.collect(Part::Signature(key as u8), ES256_SIZE),
             None => {
                 self.skip = header.length;
@@ -201,7 +201,7 @@ impl Head {
     pub(crate) fn job<'m>(&'m self, buffer: &'m [u8], keys: &KeySet<'m>) -> Option<SignatureJob<'m>> {
         let Part::Check(number) = self.part else { return None };
         let (_, signature) = buffer.get(..usize::from(self.filled))?.split_last_chunk::<ES256_SIZE>()?;
-        let id = self.ids.get(usize::from(number))?;
+        let id = &self.previous.as_ref()?.key;
         Some(SignatureJob { key: keys.keys().get(usize::from(number))?, id, digest: &self.signed, signature })
     }
 

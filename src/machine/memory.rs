@@ -5,11 +5,12 @@ use core::mem::replace;
 
 use super::head::Head;
 use super::writer::Writer;
-use super::{Machine, Phase, Rest, Step};
+use super::{Machine, Phase, Rest, Step, Then};
 use crate::device::Running;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
+use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
 use crate::records::{Checkpoint, Log, Phase as Update, Request, State, Work};
 use crate::wire::{ObjectType, Prelude, MAX_MANIFEST, PRELUDE_SIZE, TRAILER_SIZE};
@@ -25,18 +26,15 @@ impl<H: Sha256> Machine<'_, H> {
     }
 
     /// The state, or what a device without records is taken for.
-    pub(super) fn state(&self) -> State {
-        self.log.state.unwrap_or(State::new(self.running.slot, self.running.security_counter))
+    pub(super) fn state(&self) -> &State {
+        const NONE: State = State::new(Slot::A, 0);
+        self.log.state.as_ref().unwrap_or(&NONE)
     }
 
     /// The work on the records that is under way.
     pub(super) fn work(&mut self) -> Option<&mut Work> {
         match &mut self.phase {
-            Phase::Load(work)
-            | Phase::Start(work)
-            | Phase::Checkpoint(work)
-            | Phase::Void(work)
-            | Phase::Learn(work, ..) => Some(work),
+            Phase::Records(work, _) => Some(work),
             _ => None,
         }
     }
@@ -44,12 +42,7 @@ impl<H: Sha256> Machine<'_, H> {
     /// Tells the work how it went.
     pub(super) fn record(&mut self, tell: impl FnOnce(&mut Work, &mut Log<'_>)) {
         self.writing = false;
-        if let Phase::Load(work)
-        | Phase::Start(work)
-        | Phase::Checkpoint(work)
-        | Phase::Void(work)
-        | Phase::Learn(work, ..) = &mut self.phase
-        {
+        if let Phase::Records(work, _) = &mut self.phase {
             tell(work, &mut self.log);
         }
     }
@@ -64,45 +57,37 @@ impl<H: Sha256> Machine<'_, H> {
         match (self.log.loaded, self.unnamed) {
             (true, false) => Phase::Head(Head::new()),
             (true, true) => Phase::Identify(0),
-            (false, _) => Phase::Load(Work::load(&mut self.log)),
+            (false, _) => Phase::Records(Work::load(&mut self.log), Then::Identify),
         }
     }
 
     /// Work that is done leads on; what failed leads back.
     pub(super) fn settle(&mut self) -> Result<(), Stop> {
         let Some(end) = self.ended() else { return Ok(()) };
-        let failed = !end;
-        match replace(&mut self.phase, Phase::Place) {
-            Phase::Load(_) => self.loaded(),
-            Phase::Learn(_, rest, start) => return self.learnt(rest, start),
-            Phase::Void(_) => {
+        let Phase::Records(_, then) = replace(&mut self.phase, Phase::Place) else { return Ok(()) };
+        match then {
+            Then::Identify => self.loaded(),
+            Then::GoOn(rest, start) => return self.learnt(rest, start),
+            Then::Refuse => {
                 self.rewind();
                 return Err(super::told(Refusal::ImageDigest.into()));
             }
-            _ if failed => {
+            _ if !end => {
                 self.rewind();
                 return Err(Error::Records);
             }
-            Phase::Start(_) => self.phase = Phase::Trailer,
-            Phase::Checkpoint(_) => self.recorded = self.log.held().map_or(0, |held| held.offset),
-            other => self.phase = other,
+            Then::Trailer => self.phase = Phase::Trailer,
+            Then::Place => self.recorded = self.log.held().map_or(0, |held| held.offset),
         }
         Ok(())
     }
 
     /// Whether the work on the records has come to an end, and to a good one.
-    fn ended(&mut self) -> Option<bool> {
-        let log = &self.log;
-        match &self.phase {
-            Phase::Load(work)
-            | Phase::Start(work)
-            | Phase::Checkpoint(work)
-            | Phase::Void(work)
-            | Phase::Learn(work, ..) => match work.request(log) {
-                Request::Done => Some(true),
-                Request::Failed => Some(false),
-                _ => None,
-            },
+    fn ended(&self) -> Option<bool> {
+        let Phase::Records(work, _) = &self.phase else { return None };
+        match work.request(&self.log) {
+            Request::Done => Some(true),
+            Request::Failed => Some(false),
             _ => None,
         }
     }
@@ -114,7 +99,7 @@ impl<H: Sha256> Machine<'_, H> {
         }
         self.shared = false;
         let rest = match &self.phase {
-            Phase::Load(_) | Phase::Identify(_) => None,
+            Phase::Records(_, Then::Identify) | Phase::Identify(_) => None,
             Phase::Head(_) if self.position == 0 => None,
             Phase::Trailer => Some(Rest::Trailer),
             Phase::Block => Some(Rest::Block),
@@ -123,7 +108,7 @@ impl<H: Sha256> Machine<'_, H> {
             Phase::Hash(..) => Some(Rest::Hash),
             Phase::Complete => Some(Rest::Complete),
             // A head was judged by the old records, or a record was being written.
-            Phase::Head(_) | Phase::Start(_) | Phase::Checkpoint(_) | Phase::Void(_) | Phase::Learn(..) => {
+            Phase::Head(_) | Phase::Records(..) => {
                 self.log.forget();
                 self.rewind();
                 return Err(Error::Interrupted);
@@ -131,10 +116,7 @@ impl<H: Sha256> Machine<'_, H> {
         };
         let start = self.state().start;
         let work = Work::load(&mut self.log);
-        self.phase = match rest {
-            Some(rest) => Phase::Learn(work, rest, start),
-            None => Phase::Load(work),
-        };
+        self.phase = Phase::Records(work, rest.map_or(Then::Identify, |rest| Then::GoOn(rest, start)));
         Ok(())
     }
 
@@ -159,16 +141,8 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The step that the records ask for.
     pub(super) fn record_step(&mut self) -> Option<Step<'_>> {
-        let log = &self.log;
-        let (Phase::Load(work)
-        | Phase::Start(work)
-        | Phase::Checkpoint(work)
-        | Phase::Void(work)
-        | Phase::Learn(work, ..)) = &self.phase
-        else {
-            return None;
-        };
-        match work.request(log) {
+        let Phase::Records(work, _) = &self.phase else { return None };
+        match work.request(&self.log) {
             Request::Erase(sector) => Some(Step::Erase { from: sector.start, to: sector.end() }),
             Request::Write { at, bytes } => {
                 self.writing = true;
@@ -181,9 +155,11 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The log is read: who runs is asked of the trailer.
     fn loaded(&mut self) {
-        let state = self.state();
-        let slot = state.running(self.device.layout.strategy());
-        let counter = state.security_counter.max(self.running.security_counter);
+        let slot = match (&self.log.state, self.device.layout.strategy()) {
+            (None, Strategy::Select | Strategy::Swap) => self.running.slot,
+            (_, strategy) => self.state().running(strategy),
+        };
+        let counter = self.state().security_counter.max(self.running.security_counter);
         self.running = Running { slot, security_counter: counter, ..self.running };
         self.writer = Writer::new(self.device.layout, self.target(), self.writer.unit());
         (self.phase, self.unnamed) = (Phase::Identify(0), true);
@@ -206,7 +182,7 @@ impl<H: Sha256> Machine<'_, H> {
         let (_, left) = self.name_at(done);
         let all = match bytes {
             Some(bytes) if bytes.len() <= left as usize && !bytes.is_empty() => {
-                if let Some(room) = self.buffer.data().get_mut(done as usize..) {
+                if let Some(room) = self.buffer.data_mut().get_mut(done as usize..) {
                     crate::block::copy(room, bytes);
                 }
                 done.saturating_add(bytes.len() as u32)
@@ -228,7 +204,7 @@ impl<H: Sha256> Machine<'_, H> {
         }
     }
 
-    fn named(&mut self, bytes: usize) -> Option<Manifest> {
+    fn named(&self, bytes: usize) -> Option<Manifest> {
         let trailer = self.buffer.data().get(..bytes.min(PRELUDE_SIZE.saturating_add(MAX_MANIFEST)))?;
         let prelude = Prelude::parse(trailer.get(..PRELUDE_SIZE)?).ok()?;
         let body = trailer.get(PRELUDE_SIZE..)?.get(..prelude.body)?;
@@ -238,47 +214,51 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The application agreed to the update: this is made known before the first erase. Gives the checkpoint to go on
     /// from.
-    pub(super) fn start(&mut self, update: Digest, manifest: &Manifest) -> Checkpoint {
-        let state = self.state();
-        let same = state.phase == Update::Receiving && state.update == update;
+    pub(super) fn start(&mut self, update: Digest) -> Checkpoint {
+        let same = self.state().phase == Update::Receiving && self.state().update == update;
         // A device that does not resume believes no checkpoint but this power cycle's.
         let believed = same && (self.log.fresh || self.device.checkpoint_interval < u32::MAX);
-        let held = self.log.held().filter(|held| believed && self.is_checkpoint(held, manifest));
+        let held = self.log.held().filter(|held| believed && self.is_checkpoint(held));
         let checkpoint = held.unwrap_or(Checkpoint::START);
         self.recorded = checkpoint.offset;
         if held.is_some() && self.log.fresh {
             self.phase = Phase::Trailer;
         } else {
-            let state = if same {
-                state.void()
-            } else {
-                state.receiving(update, manifest.image_digest, manifest.security_counter)
-            };
-            self.phase = Phase::Start(Work::start::<H>(&mut self.log, state, checkpoint));
+            self.begin((!same).then_some(update), checkpoint, Then::Trailer);
         }
         checkpoint
     }
 
+    /// Records a new start: of this update, or again of the one that was started last.
+    #[inline(never)] // one, for both who call it
+    fn begin(&mut self, update: Option<Digest>, checkpoint: Checkpoint, then: Then) {
+        let state = self.log.state.unwrap_or(State::new(self.running.slot, self.running.security_counter));
+        let state = match (update, &self.plan) {
+            (Some(update), Some(plan)) => state.receiving(update, plan.image, plan.security_counter),
+            _ => state.void(),
+        };
+        self.phase = Phase::Records(Work::start::<H>(&mut self.log, state, checkpoint), then);
+    }
+
     /// Whether a raw install can go on there: nothing that is stored is believed unseen.
-    fn is_checkpoint(&self, held: &Checkpoint, manifest: &Manifest) -> bool {
-        let edge = self.writer.address(self.device.layout, held.offset);
+    fn is_checkpoint(&self, held: &Checkpoint) -> bool {
+        let edge = self.writer.address(held.offset);
         held.offset == held.payload
-            && held.offset < manifest.image_size
+            && self.plan.is_some_and(|plan| held.offset < plan.image_size)
             && self.device.layout.sector(edge).start == edge
     }
 
     /// Before the first write into a sector: this is where to go on should it fail.
     pub(super) fn keep_checkpoint(&mut self) {
         let (Phase::Place, Some(chain)) = (&self.phase, &self.chain) else { return };
-        let Some((offset, from)) = self.writer.at_edge(self.device.layout) else { return };
+        let Some((offset, from)) = self.writer.at_edge() else { return };
         if self.log.held().is_some_and(|held| held.offset == offset) {
             return;
         }
-        let (_, hash) = chain.place();
-        let checkpoint = Checkpoint { offset, payload: chain.offset().saturating_add(from), hash };
+        let checkpoint = Checkpoint { offset, payload: chain.offset().saturating_add(from), hash: chain.expected() };
         let due = self.recorded.checked_add(self.device.checkpoint_interval).is_some_and(|due| offset >= due);
         if due && offset > 0 {
-            self.phase = Phase::Checkpoint(Work::checkpoint::<H>(&mut self.log, checkpoint));
+            self.phase = Phase::Records(Work::checkpoint::<H>(&mut self.log, checkpoint), Then::Place);
         } else {
             self.log.hold(checkpoint);
         }
@@ -286,7 +266,6 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The slot does not hold the image that was signed: no checkpoint of this start may be gone on from.
     pub(super) fn void(&mut self) {
-        let state = self.state().void();
-        self.phase = Phase::Void(Work::start::<H>(&mut self.log, state, Checkpoint::START));
+        self.begin(None, Checkpoint::START, Then::Refuse);
     }
 }

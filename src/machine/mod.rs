@@ -40,6 +40,7 @@ use crate::error::{Error, Refusal, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
 use crate::message::message;
 use crate::records::{Log, Request, Work};
+use crate::trust::SignatureJob;
 use accept::Plan;
 use chain::Chain;
 use head::Head;
@@ -59,23 +60,32 @@ enum Rest {
 
 #[derive(Debug)]
 enum Phase<H> {
-    /// The records are read, then the running image's trailer.
-    Load(Work),
+    /// The records are read or written.
+    Records(Work, Then),
+    /// So many bytes of the running image's trailer are read.
     Identify(u32),
     Head(Head),
-    /// The start is recorded; nothing is erased before.
-    Start(Work),
     Trailer,
     Block,
     Place,
-    Checkpoint(Work),
     Stored,
     Hash(H, u32),
-    /// The slot is void: its checkpoints are.
-    Void(Work),
-    /// The records are read again, since the flash was shared; if they still tell of this start, it goes on there.
-    Learn(Work, Rest, u16),
     Complete,
+}
+
+/// What work on the records is for.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// They are read, then the running image's trailer.
+    Identify,
+    /// The start is recorded; nothing is erased before.
+    Trailer,
+    /// A checkpoint is.
+    Place,
+    /// The slot is void: its checkpoints are.
+    Refuse,
+    /// They are read again, since the flash was shared; if they still tell of this start, it goes on there.
+    GoOn(Rest, u16),
 }
 
 /// The machine, see the [module](self). It borrows its block buffer and the device's constants, nothing else,
@@ -114,6 +124,7 @@ pub struct Machine<'a, H = Sha2> {
 impl<'a, H: Sha256> Machine<'a, H> {
     /// A machine that reads the records first, then waits for a package. `unit` is the largest of the flash driver's write
     /// and read sizes; it writes in that unit or the geometry's, whichever is larger (both are powers of two up to 32).
+    #[inline(never)] // its parts are not on the stack of who keeps it
     pub fn new(device: &'a Device<'a>, buffer: impl Into<Buffer<'a>>, unit: u32) -> Self {
         let running = Running::factory();
         let slot = device.layout.target(running.slot);
@@ -124,7 +135,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             running,
             known: false,
             buffer: buffer.into(),
-            phase: Phase::Load(Work::load(&mut log)),
+            phase: Phase::Records(Work::load(&mut log), Then::Identify),
             log,
             plan: None,
             chain: None,
@@ -177,6 +188,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     /// # Errors
     ///
     /// [`Error::Refused`]; what was taken of a refused block is forgotten.
+    #[inline(never)] // its hash is not on the caller's stack while a signature is checked
     pub fn feed(&mut self, input: &[u8]) -> Result<usize, Error> {
         let held = (self.position.saturating_sub(self.at) as usize).min(input.len());
         let rest = input.get(held..).unwrap_or_default();
@@ -200,7 +212,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     fn collect(&mut self, input: &[u8]) -> Result<u32, Stop> {
         match (&mut self.phase, &mut self.chain) {
             (Phase::Head(head), _) => {
-                let taken = head.feed::<H>(self.buffer.data(), &self.device.keys, input)?;
+                let taken = head.feed::<H>(self.buffer.data_mut(), &self.device.keys, input)?;
                 self.judge()?;
                 Ok(taken as u32)
             }
@@ -252,7 +264,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
         let data = chain.data();
         self.buffer.pad(data, self.writer.padded(data), self.device.layout.geometry().erased())?;
         let offset = chain.offset().saturating_add(self.consumed);
-        self.writer.begin_image(self.device.layout, offset, self.consumed, data.saturating_sub(self.consumed))?;
+        self.writer.begin_image(offset, self.consumed, data.saturating_sub(self.consumed))?;
         self.phase = Phase::Place;
         Ok(())
     }
@@ -263,6 +275,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
     ///
     /// [`Error::Interrupted`] if a [`Step::Write`] was given and never acknowledged: its sector will be
     /// erased again, and the package is to be fed again from [`position`](Self::position).
+    #[inline(never)] // nor is what it takes to go on
     pub fn step(&mut self) -> Result<Step<'_>, Error> {
         if matches!(self.writer.under_way(), Operation::Write(_)) || self.writing {
             if self.writing {
@@ -274,11 +287,11 @@ impl<'a, H: Sha256> Machine<'a, H> {
         self.learn()?;
         self.keep_checkpoint();
         self.settle()?;
-        if self.work().is_some() {
+        if let Phase::Records(..) = self.phase {
             return Ok(self.record_step().unwrap_or(Step::Receive));
         }
         if matches!(self.phase, Phase::Trailer | Phase::Place) {
-            match self.writer.operation(self.device.layout) {
+            match self.writer.operation() {
                 Operation::Erase(from) => {
                     return Ok(Step::Erase { from, to: self.device.layout.sector(from).end() });
                 }
@@ -286,42 +299,72 @@ impl<'a, H: Sha256> Machine<'a, H> {
                     let Job { at, from, .. } = self.writer.job();
                     return Ok(Step::Write { at, bytes: self.buffer.bytes(from, len)? });
                 }
-                Operation::Read { len, done } => {
-                    let at = self.writer.job().at.saturating_add(done);
-                    return Ok(Step::Read { at, len: len.saturating_sub(done) });
-                }
+                Operation::Read { .. } => {}
                 Operation::Idle => self.placed(),
             }
         }
+        if let Some((at, len)) = self.reading() {
+            return Ok(Step::Read { at, len });
+        }
         Ok(match &self.phase {
-            Phase::Head(head) => {
-                let data = self.buffer.data();
-                if head.is_complete() {
-                    let digest = digest::<H>(&[head.signed_bytes(data)]);
-                    let body = head.manifest(data);
-                    Step::Offer(Offer { manifest: self.device.parse(body)?, digest, body })
-                } else {
-                    head.job(data, &self.device.keys).map_or(Step::Receive, Step::Verify)
-                }
-            }
-            Phase::Hash(_, done) => match self.plan {
-                Some(plan) => Step::Read {
-                    at: self.writer.address(self.device.layout, *done),
-                    len: self.writer.padded(plan.image_size).saturating_sub(*done),
-                },
-                None => Step::Receive,
-            },
-            Phase::Identify(done) => {
-                let (at, len) = self.name_at(*done);
-                Step::Read { at, len }
-            }
-            Phase::Load(_) | Phase::Start(_) | Phase::Checkpoint(_) | Phase::Void(_) | Phase::Learn(..) => {
-                Step::Receive
-            }
+            Phase::Head(head) if head.is_complete() => Step::Offer,
+            Phase::Head(_) => self.job().map_or(Step::Receive, Step::Verify),
+            Phase::Records(..) | Phase::Identify(_) | Phase::Hash(..) => Step::Receive,
             Phase::Trailer | Phase::Block | Phase::Place => Step::Receive,
             Phase::Stored => Step::Stored,
             Phase::Complete => Step::Complete,
         })
+    }
+
+    /// What is to be read, if that is the next thing to do: address and bytes.
+    pub(crate) fn reading(&self) -> Option<(u32, u32)> {
+        match (&self.phase, self.writer.under_way()) {
+            (Phase::Records(work, _), _) => match work.request(&self.log) {
+                Request::Read { at, len } => Some((at, len)),
+                _ => None,
+            },
+            (Phase::Identify(done), _) => Some(self.name_at(*done)),
+            (Phase::Hash(_, done), _) => {
+                let left = self.writer.padded(self.plan?.image_size).saturating_sub(*done);
+                Some((self.writer.address(*done), left))
+            }
+            (Phase::Trailer | Phase::Place, Operation::Read { len, done }) => {
+                Some((self.writer.job().at.saturating_add(done), len.saturating_sub(done)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it wants input and nothing else.
+    pub(crate) fn is_receiving(&self) -> bool {
+        match &self.phase {
+            Phase::Block => !self.shared,
+            Phase::Head(head) => !self.shared && head.is_receiving(),
+            _ => false,
+        }
+    }
+
+    /// The signature that waits for its check, if one does.
+    pub(crate) fn job(&self) -> Option<SignatureJob<'_>> {
+        match &self.phase {
+            Phase::Head(head) => head.job(self.buffer.data(), &self.device.keys),
+            _ => None,
+        }
+    }
+
+    /// The authenticated manifest that waits for the application's decision.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] if none does.
+    pub fn offer(&self) -> Result<Offer<'_>, Error> {
+        let Phase::Head(head) = &self.phase else { return Err(NO_SUCH_STEP) };
+        if !head.is_complete() {
+            return Err(NO_SUCH_STEP);
+        }
+        let body = head.manifest(self.buffer.data());
+        let digest = digest::<H>(&[head.signed_bytes(self.buffer.data())]);
+        Ok(Offer { manifest: self.device.parse(body)?, digest, body })
     }
 
     /// The trailer or a block is in the slot.
@@ -358,7 +401,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             return if fits { Ok(()) } else { Err(NO_SUCH_STEP) };
         }
         match ack {
-            Ack::Signature(outcome) => self.signature(&outcome),
+            Ack::Signature(outcome) => self.signature(outcome),
             Ack::Decision(decision) => self.decision(decision),
             Ack::Done => match self.writer.under_way() {
                 Operation::Erase(_) | Operation::Write(_) => {
@@ -392,4 +435,4 @@ const NO_SUCH_STEP: Stop = Stop::Misuse("this answer does not fit the step");
 
 /// On the chips it is made for. The block buffer is the caller's.
 #[cfg(target_pointer_width = "32")]
-const _: () = assert!(core::mem::size_of::<Machine<'_>>() <= 512, "the machine has grown beyond 512 bytes");
+const _: () = assert!(core::mem::size_of::<Machine<'_>>() <= 528, "the machine has grown beyond 512 bytes");

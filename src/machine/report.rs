@@ -1,7 +1,7 @@
 //! What the machine tells about itself.
 
 use super::chain::Chain;
-use super::{Machine, Phase};
+use super::{Machine, Phase, Then};
 use crate::digest::Sha256;
 use crate::layout::{Layout, Slot};
 use crate::status::{Progress, Stage, Status};
@@ -12,7 +12,7 @@ impl<H: Sha256> Machine<'_, H> {
     pub fn wanted(&self) -> u32 {
         let held = self.position.saturating_sub(self.at);
         match (&self.phase, self.plan) {
-            (Phase::Load(_) | Phase::Identify(_), _) => held.saturating_add(PRELUDE_SIZE as u32),
+            (Phase::Records(_, Then::Identify) | Phase::Identify(_), _) => held.saturating_add(PRELUDE_SIZE as u32),
             (Phase::Head(head), _) => held.saturating_add(head.missing()),
             (_, Some(_)) => self.end_of_package().saturating_sub(self.at),
             _ => held,
@@ -40,7 +40,7 @@ impl<H: Sha256> Machine<'_, H> {
     }
 
     fn is_accepted(&self) -> bool {
-        !matches!(self.phase, Phase::Load(_) | Phase::Identify(_) | Phase::Head(_))
+        !matches!(self.phase, Phase::Records(_, Then::Identify) | Phase::Identify(_) | Phase::Head(_))
     }
 
     /// How far the update is.
@@ -61,9 +61,11 @@ impl<H: Sha256> Machine<'_, H> {
     pub fn status(&self) -> Status {
         let stage = match &self.phase {
             Phase::Head(head) if head.is_complete() => Stage::Offered,
-            Phase::Load(_) | Phase::Identify(_) | Phase::Head(_) => Stage::Waiting,
-            Phase::Start(_) | Phase::Trailer | Phase::Block | Phase::Place | Phase::Checkpoint(_) => Stage::Receiving,
-            Phase::Stored | Phase::Hash(..) | Phase::Void(_) | Phase::Learn(..) => Stage::Stored,
+            Phase::Records(_, Then::Identify) | Phase::Identify(_) | Phase::Head(_) => Stage::Waiting,
+            Phase::Records(_, Then::Trailer | Then::Place) | Phase::Trailer | Phase::Block | Phase::Place => {
+                Stage::Receiving
+            }
+            Phase::Records(..) | Phase::Stored | Phase::Hash(..) => Stage::Stored,
             Phase::Complete => Stage::Verified,
         };
         let incoming = self.plan.filter(|_| self.is_accepted()).map(|plan| plan.version);

@@ -1,6 +1,6 @@
 //! What the machine asks for, and how it is answered.
 
-use crate::device::{Decision, Offer};
+use crate::device::Decision;
 use crate::trust::{CheckedSignature, SignatureJob};
 
 /// What is to be done next.
@@ -10,8 +10,9 @@ pub enum Step<'m> {
     Receive,
     /// Check a signature (it may take a second), then `ack(Ack::Signature(job.check(..)))`.
     Verify(SignatureJob<'m>),
-    /// Ask the application, then `ack(Ack::Decision(..))`. Nothing is erased yet.
-    Offer(Offer<'m>),
+    /// Ask the application about the machine's [`offer`](super::Machine::offer), then `ack(Ack::Decision(..))`. Nothing is
+    /// erased yet.
+    Offer,
     /// Erase one sector, then `ack(Ack::Done)`.
     Erase {
         /// Its first address.
@@ -45,7 +46,7 @@ pub enum Step<'m> {
 #[derive(Debug)]
 pub enum Ack<'r> {
     /// To [`Step::Verify`].
-    Signature(CheckedSignature),
+    Signature(&'r CheckedSignature),
     /// To [`Step::Offer`].
     Decision(Decision),
     /// To [`Step::Erase`] and [`Step::Write`]: it succeeded.

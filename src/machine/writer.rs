@@ -42,8 +42,11 @@ pub(crate) enum Operation {
 
 #[derive(Debug)]
 pub(crate) struct Writer {
-    slot: Slot,
     unit: u8,
+    /// The slot's first address, its trailer's, and that of the first sector that holds some of the trailer: the tail.
+    start: u32,
+    trailer: u32,
+    tail: u32,
     erased_to: u32,
     tail_erased_to: u32,
     job: Job,
@@ -53,36 +56,25 @@ pub(crate) struct Writer {
 impl Writer {
     /// A writer for `slot` that writes whole units of `unit` bytes, a power of two.
     pub(crate) fn new(layout: &Layout, slot: Slot, unit: u32) -> Self {
-        let mut writer = Self {
-            slot,
+        let range = layout.slot_range(slot);
+        let trailer = range.end.saturating_sub(TRAILER_SIZE);
+        let tail = layout.sector(trailer).start;
+        Self {
             unit: unit as u8,
-            erased_to: 0,
-            tail_erased_to: 0,
+            start: range.start,
+            trailer,
+            tail,
+            erased_to: range.start,
+            tail_erased_to: tail,
             job: Job::default(),
             operation: Operation::Idle,
-        };
-        writer.resume(layout, 0);
-        writer
-    }
-
-    fn start(&self, layout: &Layout) -> u32 {
-        layout.slot_range(self.slot).start
-    }
-
-    /// The trailer's first address.
-    fn trailer(&self, layout: &Layout) -> u32 {
-        layout.slot_range(self.slot).end.saturating_sub(TRAILER_SIZE)
-    }
-
-    /// The first address of the sectors that hold the trailer.
-    fn tail(&self, layout: &Layout) -> u32 {
-        layout.sector(self.trailer(layout)).start
+        }
     }
 
     /// Goes on at `offset` of the slot, a sector edge: that sector is erased again, and the trailer's.
-    pub(crate) fn resume(&mut self, layout: &Layout, offset: u32) {
-        self.erased_to = self.address(layout, offset);
-        self.tail_erased_to = self.tail(layout);
+    pub(crate) fn resume(&mut self, offset: u32) {
+        self.erased_to = self.address(offset);
+        self.tail_erased_to = self.tail;
         self.operation = Operation::Idle;
     }
 
@@ -98,15 +90,15 @@ impl Writer {
     }
 
     /// Begins the trailer: `len` bytes at the front of the block buffer.
-    pub(crate) fn begin_trailer(&mut self, layout: &Layout, len: u32) {
-        self.job = Job { at: self.trailer(layout), from: 0, len: self.padded(len) };
+    pub(crate) fn begin_trailer(&mut self, len: u32) {
+        self.job = Job { at: self.trailer, from: 0, len: self.padded(len) };
     }
 
     /// Begins image bytes: `len` from `from` in the block buffer, for `offset` in the slot.
-    pub(crate) fn begin_image(&mut self, layout: &Layout, offset: u32, from: u32, len: u32) -> Result<(), Stop> {
-        let at = self.address(layout, offset);
+    pub(crate) fn begin_image(&mut self, offset: u32, from: u32, len: u32) -> Result<(), Stop> {
+        let at = self.address(offset);
         let len = self.padded(len);
-        if at.saturating_add(len) > self.trailer(layout) {
+        if at.saturating_add(len) > self.trailer {
             return Err(Stop::Misuse("lockgate: image bytes beyond the slot (please report this)"));
         }
         self.job = Job { at, from, len };
@@ -120,10 +112,10 @@ impl Writer {
 
     /// What is to be done next; [`Operation::Idle`] once the job is done. Repeats itself until it is
     /// acknowledged.
-    pub(crate) fn operation(&mut self, layout: &Layout) -> Operation {
+    pub(crate) fn operation(&mut self) -> Operation {
         if self.operation == Operation::Idle && self.job.len > 0 {
             let Job { at, len, .. } = self.job;
-            let limit = if at >= self.tail(layout) { self.tail_erased_to } else { self.erased_to };
+            let limit = if at >= self.tail { self.tail_erased_to } else { self.erased_to };
             self.operation =
                 if at >= limit { Operation::Erase(limit) } else { Operation::Write(len.min(limit.saturating_sub(at))) };
         }
@@ -140,7 +132,7 @@ impl Writer {
         self.operation = match self.operation {
             Operation::Erase(start) => {
                 let end = layout.sector(start).end();
-                if start >= self.tail(layout) {
+                if start >= self.tail {
                     self.tail_erased_to = end;
                 } else {
                     self.erased_to = end;
@@ -169,15 +161,15 @@ impl Writer {
 
     /// The offset in the slot, and in the block buffer, if nothing is under way and the next image bytes are the first
     /// of a sector.
-    pub(crate) fn at_edge(&self, layout: &Layout) -> Option<(u32, u32)> {
+    pub(crate) fn at_edge(&self) -> Option<(u32, u32)> {
         let Job { at, from, len } = self.job;
         let waits = len > 0 && self.operation == Operation::Idle;
-        let edge = at < self.trailer(layout) && layout.sector(at).start == at;
-        (waits && edge).then_some((at.saturating_sub(self.start(layout)), from))
+        let edge = at < self.trailer && (at == self.erased_to || at == self.tail);
+        (waits && edge).then_some((at.saturating_sub(self.start), from))
     }
 
     /// The address of `offset` in the slot.
-    pub(crate) fn address(&self, layout: &Layout, offset: u32) -> u32 {
-        self.start(layout).saturating_add(offset)
+    pub(crate) fn address(&self, offset: u32) -> u32 {
+        self.start.saturating_add(offset)
     }
 }

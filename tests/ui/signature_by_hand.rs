@@ -1,7 +1,8 @@
 use lockgate::{Ack, CheckedSignature, Digest, KeyId, Machine};
 
 fn wave_through(machine: &mut Machine<'_>) {
-    machine.ack(Ack::Signature(CheckedSignature { key: KeyId([0; 8]), digest: Digest([0; 32]), signature: [0; 64], valid: true })).unwrap();
+    let proof = CheckedSignature { key: KeyId([0; 8]), digest: Digest([0; 32]), signature: [0; 64], valid: true };
+    machine.ack(Ack::Signature(&proof)).unwrap();
 }
 
 fn main() {}

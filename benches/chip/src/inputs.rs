@@ -12,7 +12,7 @@ pub struct Aligned<const N: usize>(pub [u8; N]);
 #[link_section = ".inputs.image"]
 pub static IMAGE: Aligned<IMAGE_SIZE> = Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/image")));
 
-/// Its package: one signature, blocks of 1024 bytes.
+/// Its package, one signature.
 #[link_section = ".inputs.package"]
 pub static PACKAGE: Aligned<PACKAGE_SIZE> = Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/package")));
 

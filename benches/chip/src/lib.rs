@@ -5,8 +5,6 @@
 
 #![no_std]
 
-#[cfg(feature = "asm")]
-pub mod cm4;
 pub mod flash;
 pub mod inputs;
 pub mod rig;

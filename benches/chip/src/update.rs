@@ -6,7 +6,7 @@ use embedded_io::Write;
 use lockgate::{Block, Device, FinalHash, KeySet, Layout, PublicKey, Sha256, Updater, Uuid, Verified, Verify};
 
 use crate::flash::{RamFlash, GEOMETRY};
-use crate::inputs::{KEY, PACKAGE};
+use crate::inputs::{BLOCK_SIZE, KEY, PACKAGE};
 
 /// Bytes in a piece, as a transport may bring them.
 pub const PIECE: usize = 1024;
@@ -29,7 +29,7 @@ pub const HASHED_ONCE: Device<'static> = HASHED_TWICE.final_hash(FinalHash::Boot
 pub fn install<V: Verify, H: Sha256>(
     device: &'static Device<'static>,
     flash: &mut RamFlash<'_>,
-    block: &mut Block<1024>,
+    block: &mut Block<BLOCK_SIZE>,
     verifier: V,
 ) -> Option<Verified> {
     let mut updater = Updater::<_, V, _, H>::with_verifier(device, flash, block, verifier);

@@ -7,6 +7,7 @@ use core::hint::black_box;
 use cortex_m_rt::entry;
 use lockgate::{Block, Device, Digest, PublicKey, Sha256, Verify};
 use lockgate_chip_bench::flash::{Cells, RamFlash};
+use lockgate_chip_bench::inputs::BLOCK_SIZE;
 use lockgate_chip_bench::rig::measure;
 use lockgate_chip_bench::update::{install, HASHED_ONCE};
 
@@ -42,7 +43,7 @@ impl Sha256 for OpaqueHash {
 #[entry]
 fn main() -> ! {
     static mut CELLS: Cells = Cells::new();
-    static mut BLOCK: Block<1024> = Block::new();
+    static mut BLOCK: Block<BLOCK_SIZE> = Block::new();
 
     let mut flash = RamFlash(CELLS.blank());
     measure(|| install::<Opaque, OpaqueHash>(&DEVICE, &mut flash, BLOCK, Opaque).is_some())

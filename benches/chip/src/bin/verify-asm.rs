@@ -5,12 +5,11 @@
 use core::hint::black_box;
 
 use cortex_m_rt::entry;
-use lockgate::Verify;
-use lockgate_chip_bench::cm4::Cm4;
+use lockgate::{P256CortexM4, Verify};
 use lockgate_chip_bench::inputs::{DIGEST, KEY, SIGNATURE};
 use lockgate_chip_bench::rig::measure;
 
 #[entry]
 fn main() -> ! {
-    measure(|| Cm4.verify(black_box(&KEY), black_box(&DIGEST), black_box(&SIGNATURE)))
+    measure(|| P256CortexM4.verify(black_box(&KEY), black_box(&DIGEST), black_box(&SIGNATURE)))
 }
