@@ -24,6 +24,12 @@ mod block;
 mod blocking;
 pub mod boot;
 pub mod control;
+#[cfg(not(feature = "pack"))]
+#[allow(dead_code, unreachable_pub)] // no part of the machine yet
+mod decode;
+#[cfg(feature = "pack")]
+#[doc(hidden)]
+pub mod decode;
 mod device;
 mod digest;
 mod error;
