@@ -118,22 +118,20 @@ impl Heatshrink {
         [b0, b1, b2, self.have, l0, l1, d0, d1]
     }
 
-    /// The decoder that `saved` was taken of, its window turned so that the next byte goes to the front.
-    pub(super) fn load(window: Window, saved: [u8; TOKEN_SIZE]) -> Option<Self> {
-        let [b0, b1, b2, have, l0, l1, d0, d1] = saved;
-        let loaded = Self {
-            have,
-            bits: u32::from_le_bytes([b0, b1, b2, 0]),
-            left: u16::from_le_bytes([l0, l1]),
-            distance: u16::from_le_bytes([d0, d1]),
-            ..Self::new(window)
+    /// From a decoder at the first byte to the one that `saved` was taken of, its window turned so that the next byte goes
+    /// to the front. `None` if there can be none.
+    pub(super) fn load(&mut self, [b0, b1, b2, have, l0, l1, d0, d1]: [u8; TOKEN_SIZE]) -> Option<()> {
+        self.have = have;
+        self.bits = u32::from_le_bytes([b0, b1, b2, 0]);
+        self.left = u16::from_le_bytes([l0, l1]);
+        self.distance = u16::from_le_bytes([d0, d1]);
+        let part = have <= 21 && self.bits <= low(have) && (have == 0 || have < self.needed());
+        let refers = if self.gives() {
+            have < 8 && u32::from(self.left) <= low(self.lookahead) && (1..=self.size()).contains(&self.distance.into())
+        } else {
+            self.distance == 0
         };
-        let whole = have > 21 || loaded.bits > low(have) || (have > 0 && have >= loaded.needed());
-        let referring = u32::from(loaded.left) <= low(loaded.lookahead)
-            && have < 8
-            && (1..=loaded.size()).contains(&loaded.distance.into());
-        let idle = loaded.left == 0 && loaded.distance == 0;
-        (!whole && (idle || (loaded.gives() && referring))).then_some(loaded)
+        (part && refers).then_some(())
     }
 
     /// The window in two pieces, the oldest byte first.

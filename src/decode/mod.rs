@@ -15,7 +15,7 @@ mod state;
 
 pub use fault::Fault;
 
-use crate::manifest::{Encoding, Window, MAX_SIZE};
+use crate::manifest::Encoding;
 use heatshrink::Heatshrink;
 
 /// Bytes between the parts that one step takes at most: chunks may be empty, and a step has to end.

@@ -1,7 +1,8 @@
 //! A decoder kept over a reset (`docs/payload.md`, section 4). What is loaded comes from flash: nothing of it is believed.
 
-use super::heatshrink::{Heatshrink, TOKEN_SIZE};
-use super::{Decoder, Encoding, Part, Window, MAX_SIZE, NEGATIVE};
+use super::heatshrink::TOKEN_SIZE;
+use super::{Decoder, Part, NEGATIVE};
+use crate::manifest::{Encoding, Window};
 
 /// Bytes of a saved place in a patch.
 const PLACE_SIZE: usize = 12;
@@ -46,54 +47,43 @@ impl Decoder {
         Some(room.wrapping_sub(rest.len()))
     }
 
-    /// The decoder that `saved` was taken of when `position` bytes of the image were out; `None` if there can be none. Fills
-    /// `window`, or leaves that to who reads the slot: see [`rebuild`](Self::rebuild).
+    /// From a decoder at the first byte to the one that `saved` was taken of, when `position` bytes of the image were out;
+    /// `None` if there can be none. Fills `window`, or leaves that to who reads the slot: see [`rebuild`](Self::rebuild).
     #[must_use]
-    pub fn load(
-        encoding: Encoding,
-        image_size: u32,
-        base_size: u32,
-        position: u32,
-        saved: &[u8],
-        window: &mut [u8],
-    ) -> Option<Self> {
-        if Some(saved.len()) != Self::saved_size(encoding) || position > image_size || image_size > MAX_SIZE {
-            return None;
+    pub fn load(mut self, position: u32, saved: &[u8], window: &mut [u8]) -> Option<Self> {
+        let mut rest = saved;
+        self.position = position;
+        let lacks = self.image_size.checked_sub(position)?;
+        if self.delta {
+            self.place(lacks, take(&mut rest)?)?;
+        } else {
+            self.value = lacks;
+            if lacks == 0 {
+                self.part = Part::Nothing;
+            }
         }
-        let mut loaded = Self { position, ..Self::new(encoding, image_size, base_size) };
-        let (plain, mut rest) = (!loaded.delta, saved);
-        if !plain {
-            loaded.place(take(&mut rest)?)?;
-        }
-        if let Some(source) = &mut loaded.source {
-            let parameters = match encoding {
-                Encoding::Heatshrink(window) | Encoding::Delta(Some(window)) => window,
-                _ => return None,
-            };
-            let token = take(&mut rest)?;
-            *source = Heatshrink::load(parameters, token)?;
+        if let Some(source) = &mut self.source {
+            source.load(take(&mut rest)?)?;
             let ring = window.get_mut(..source.size())?;
-            if plain {
-                ring.fill(0);
-            } else {
-                ring.copy_from_slice(rest);
-                // Nothing was decompressed yet.
-                let fresh = token == [0; TOKEN_SIZE] && rest.iter().all(|byte| *byte == 0);
-                if loaded.part <= Part::Parameters && !fresh {
+            if self.delta {
+                let (kept, none) = rest.split_first_chunk::<{ 1 << SAVED_WINDOW }>()?;
+                ring.first_chunk_mut().filter(|_| source.size() == kept.len()).map(|ring| *ring = *kept)?;
+                rest = none;
+                // Before its parameters were seen nothing was decompressed.
+                let fresh = saved.iter().skip(PLACE_SIZE).all(|byte| *byte == 0);
+                if self.part <= Part::Parameters && !fresh {
                     return None;
                 }
+            } else {
+                ring.fill(0);
+            }
+            // Bytes of a reference that lie beyond the image were refused when they were seen; a patch goes on behind it.
+            let most = if self.delta && self.part != Part::Nothing { u32::MAX } else { lacks };
+            if source.beyond(most) {
+                return None;
             }
         }
-        if plain {
-            loaded.value = image_size.wrapping_sub(position);
-            if loaded.value == 0 {
-                loaded.part = Part::Nothing;
-            }
-        }
-        // Bytes of a reference that lie beyond the image were refused when they were seen.
-        let over = loaded.source.as_ref().is_some_and(|source| plain && source.beyond(loaded.value));
-        let trailing = loaded.part == Part::Nothing && loaded.gives();
-        (!over && !trailing).then_some(loaded)
+        rest.is_empty().then_some(self)
     }
 
     /// What of the image has to be read into the window after a load, before the first step: from which offset on, and
@@ -110,12 +100,11 @@ impl Decoder {
     }
 
     /// Takes the place in a patch from its saved form.
-    fn place(&mut self, saved: [u8; PLACE_SIZE]) -> Option<()> {
+    fn place(&mut self, lacks: u32, saved: [u8; PLACE_SIZE]) -> Option<()> {
         let [part, taken, r0, r1, v0, v1, v2, v3, f0, f1, f2, f3] = saved;
         self.part = part_of(part)?;
         (self.taken, self.value) = (taken, u32::from_le_bytes([v0, v1, v2, v3]));
         self.from = u32::from_le_bytes([f0, f1, f2, f3]);
-        let lacks = self.image_size.wrapping_sub(self.position);
         let behind = self.base_size.checked_sub(self.from)?;
         let bits = taken & !NEGATIVE;
         let number = matches!(bits, 0 | 6 | 13 | 20 | 27)
