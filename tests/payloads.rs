@@ -156,6 +156,10 @@ fn references_reach_the_zeros_in_front_and_not_beyond_the_image() {
     assert_eq!(drive(one, &token, &[], 8, &WHOLE), Ok(vec![0; 8]));
     assert_eq!(drive(one, &token, &[], 7, &WHOLE), Err(Fault::TooLong));
     assert_eq!(drive(one, &token, &[], 9, &WHOLE), Err(Fault::Truncated));
+    // It is seen at once, so that no decoder is ever in such a state.
+    let first = Decoder::new(one, 7, 0, &mut [0; 256])
+        .and_then(|mut decoder| decoder.step(&mut [0; 256], &token, &mut [0; 1], 0));
+    assert_eq!(first, Err(Fault::TooLong));
 }
 
 /// Patches by hand: the parts of `docs/payload.md`, section 2.2.
@@ -265,14 +269,16 @@ fn empty_chunks_are_taken_a_few_at_a_time() {
     payload.extend([0; 30_000]);
     payload.extend([0, 1, 0x55, 0]);
     assert_eq!(drive(STORED, &payload, b"abc", 1, &WHOLE), Ok(vec![0x55]));
-    let mut decoder = Decoder::new(STORED, 1, 3);
+    let mut decoder = Decoder::new(STORED, 1, 3, &mut []).expect("no window");
     let progress = decoder.step(&mut [], &payload, &mut [0; 16], 0).expect("a step");
     assert_eq!((progress.consumed, progress.need), (64, Need::Again));
 }
 
 #[test]
 fn a_window_that_is_too_small_is_refused() {
-    let mut decoder = Decoder::new(Encoding::Heatshrink(window(8, 4)), 1, 0);
+    let encoding = Encoding::Heatshrink(window(8, 4));
+    assert_eq!(Decoder::new(encoding, 1, 0, &mut [0; 255]), Err(Fault::Workspace));
+    let mut decoder = Decoder::new(encoding, 1, 0, &mut [0; 256]).expect("a window");
     assert_eq!(decoder.step(&mut [0; 255], &[0xAA, 0x80], &mut [0; 4], 0), Err(Fault::Workspace));
 }
 
@@ -281,7 +287,9 @@ fn a_window_that_is_too_small_is_refused() {
 fn impossible_states_are_refused() {
     let image = Encoding::Heatshrink(window(8, 4));
     let load = |encoding, position, saved: &[u8]| {
-        Decoder::new(encoding, 100, 50).load(position, saved, &mut [0; 256]).is_some()
+        let mut window = [0; 256];
+        let fresh = Decoder::new(encoding, 100, 50, &mut window).expect("a window");
+        fresh.load(position, saved, &mut window).is_some()
     };
     assert!(load(image, 10, &[0; 8]));
     assert!(load(image, 10, &[0, 0, 0, 7, 15, 0, 0, 1]));

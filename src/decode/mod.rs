@@ -87,15 +87,20 @@ pub struct Decoder {
 const NEGATIVE: u8 = 0x80;
 
 impl Decoder {
-    /// A decoder at the payload's first byte. `base_size` counts for deltas only.
-    #[must_use]
-    pub fn new(encoding: Encoding, image_size: u32, base_size: u32) -> Self {
+    /// A decoder at the payload's first byte. `base_size` counts for deltas only; `window` is cleared, and has to be lent to
+    /// every step.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Workspace`] if it has less than [`window_size`](Self::window_size) bytes.
+    pub fn new(encoding: Encoding, image_size: u32, base_size: u32, window: &mut [u8]) -> Result<Self, Fault> {
+        window.get_mut(..Self::window_size(encoding)).ok_or(Fault::Workspace)?.fill(0);
         let (part, window) = match encoding {
             Encoding::Raw => (Part::Image, None),
             Encoding::Heatshrink(window) => (Part::Image, Some(window)),
             Encoding::Delta(window) => (Part::Type, window),
         };
-        Self {
+        Ok(Self {
             part,
             taken: 0,
             value: if part == Part::Image { image_size } else { 0 },
@@ -105,10 +110,10 @@ impl Decoder {
             base_size,
             delta: part == Part::Type,
             source: window.map(Heatshrink::new),
-        }
+        })
     }
 
-    /// Bytes of the window that every step of this encoding has to be lent.
+    /// Bytes of the window: 256 to 2048, or none.
     #[must_use]
     pub fn window_size(encoding: Encoding) -> usize {
         match encoding {
@@ -125,7 +130,7 @@ impl Decoder {
 
     /// Goes on as far as `input`, `output` and the base bytes allow; takes at most 64 bytes that give no output.
     ///
-    /// `window` is the same lent bytes every time, zeros at first. The first `base` bytes of `output` are those of the
+    /// `window` is the same lent bytes every time. The first `base` bytes of `output` are those of the
     /// base image that were asked for; 0 if none were read.
     ///
     /// # Errors
@@ -148,10 +153,10 @@ impl Decoder {
         let need = loop {
             match self.part {
                 Part::Nothing => {
-                    if !rest.is_empty() || self.gives() {
-                        return Err(Fault::Trailing);
+                    if rest.is_empty() {
+                        break Need::Input;
                     }
-                    break Need::Input;
+                    return Err(Fault::Trailing);
                 }
                 Part::Image | Part::Diff | Part::Extra => {
                     let adding = self.part == Part::Diff;
@@ -176,6 +181,9 @@ impl Decoder {
                     produced = produced.wrapping_add(got);
                     self.position = self.position.wrapping_add(got as u32);
                     self.value = self.value.wrapping_sub(got as u32);
+                    if self.part == Part::Image && self.gives_beyond() {
+                        return Err(Fault::TooLong);
+                    }
                     if adding {
                         base = base.wrapping_sub(got);
                         self.from = self.from.wrapping_add(got as u32);
@@ -213,16 +221,18 @@ impl Decoder {
         if self.part != Part::Nothing {
             return Err(Fault::Truncated);
         }
-        match &self.source {
-            Some(source) if source.gives() => Err(Fault::Trailing),
-            Some(source) if !source.padded() => Err(Fault::Padding),
-            _ => Ok(()),
-        }
+        let padded = self.source.as_ref().is_none_or(Heatshrink::padded);
+        padded.then_some(()).ok_or(Fault::Padding)
     }
 
     /// Whether a reference of heatshrink goes on.
     fn gives(&self) -> bool {
         self.source.as_ref().is_some_and(Heatshrink::gives)
+    }
+
+    /// Whether it goes on beyond the bytes that the image lacks.
+    fn gives_beyond(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.beyond(self.value))
     }
 
     /// Bytes from the payload, decompressed where it is compressed.
@@ -311,8 +321,6 @@ impl Decoder {
             Part::ExtraSize if sized => Part::Extra,
             Part::ExtraSize | Part::Extra => Part::Adjustment,
             Part::Adjustment if self.position < self.image_size => Part::DiffSize,
-            // What a reference still gives lies beyond the image.
-            Part::Image if self.gives() => return Err(Fault::TooLong),
             Part::Adjustment if self.gives() => return Err(Fault::Trailing),
             Part::Adjustment | Part::Image | Part::Nothing => Part::Nothing,
         };

@@ -48,7 +48,7 @@ impl Decoder {
     }
 
     /// From a decoder at the first byte to the one that `saved` was taken of, when `position` bytes of the image were out;
-    /// `None` if there can be none. Fills `window`, or leaves that to who reads the slot: see [`rebuild`](Self::rebuild).
+    /// `None` if there can be none. Fills `window` of a patch; an image's is in the slot, see [`rebuild`](Self::rebuild).
     #[must_use]
     pub fn load(mut self, position: u32, saved: &[u8], window: &mut [u8]) -> Option<Self> {
         let mut rest = saved;
@@ -74,8 +74,6 @@ impl Decoder {
                 if self.part <= Part::Parameters && !fresh {
                     return None;
                 }
-            } else {
-                ring.fill(0);
             }
             // Bytes of a reference that lie beyond the image were refused when they were seen; a patch goes on behind it.
             let most = if self.delta && self.part != Part::Nothing { u32::MAX } else { lacks };

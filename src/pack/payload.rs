@@ -93,8 +93,8 @@ impl Payload {
 /// [`PayloadError::Refused`] says which rule it breaks.
 pub fn unpack(encoding: Encoding, payload: &[u8], base: &[u8], image_size: u32) -> Result<Vec<u8>, PayloadError> {
     let base_size = u32::try_from(base.len()).map_err(|_| PackError::ImageSize(base.len()))?;
-    let mut decoder = Decoder::new(encoding, image_size, base_size);
     let mut window = vec![0; Decoder::window_size(encoding)];
+    let mut decoder = Decoder::new(encoding, image_size, base_size, &mut window)?;
     let (mut image, mut chunk) = (Vec::new(), [0; 4096]);
     let (mut input, mut ready) = (payload, 0);
     loop {

@@ -18,8 +18,8 @@ pub const WHOLE: Cuts<'static> = Cuts { inputs: &[usize::MAX], outputs: &[4096],
 
 /// What comes of it. Panics if the decoder breaks its own promises.
 pub fn drive(encoding: Encoding, payload: &[u8], base: &[u8], size: u32, cuts: &Cuts<'_>) -> Result<Vec<u8>, Fault> {
-    let mut decoder = Decoder::new(encoding, size, base.len() as u32);
-    let mut window = vec![0; Decoder::window_size(encoding)];
+    let mut window = vec![0x5A; Decoder::window_size(encoding)];
+    let mut decoder = Decoder::new(encoding, size, base.len() as u32, &mut window)?;
     let (mut image, mut buffer) = (Vec::new(), [0; 4096]);
     let mut outputs = cuts.outputs.iter().cycle().map(|size| (*size).clamp(1, 4096));
     let mut inputs = cuts.inputs.iter().cycle();
@@ -92,7 +92,7 @@ fn restarted(
     assert_eq!(decoder.save(window, &mut saved), Some(saved.len()));
     assert_eq!(decoder.save(window, &mut vec![0; saved.len().saturating_sub(1)]).is_some(), saved.is_empty());
     window.fill(0x5A);
-    let fresh = Decoder::new(encoding, size, base);
+    let fresh = Decoder::new(encoding, size, base, window).expect("a window");
     let loaded = fresh.load(image.len() as u32, &saved, window).expect("its own state");
     if let Some((at, place)) = loaded.rebuild(window) {
         place.copy_from_slice(&image[at as usize..][..place.len()]);
