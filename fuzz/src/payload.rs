@@ -1,8 +1,9 @@
-//! Oracles for encoded payloads: two decoders agree on everything, cutting and resets change nothing, and what is made
-//! comes back.
+//! Oracles for encoded payloads: two decoders agree on everything, cutting and resets change nothing, what is made comes back,
+//! and whatever state is loaded, nothing goes beyond image and base.
 //!
 //! Inputs begin with 6 bytes: what is done, inputs' and outputs' sizes, where the device is reset, a size.
 
+use lockgate::decode::{Decoder, Need};
 use lockgate::manifest::{Encoding, Window};
 use lockgate::pack::Payload;
 
@@ -14,6 +15,7 @@ const MOST: u32 = 1 << 16;
 
 /// The first 6 bytes.
 struct Choices {
+    loads: bool,
     makes: bool,
     window: Window,
     inputs: [usize; 2],
@@ -29,7 +31,10 @@ impl Choices {
         let sizes = |byte: u8| [usize::from(byte >> 4) + 1, (usize::from(byte & 15) + 1) * 17];
         let (inputs, outputs) = (sizes(inputs), sizes(outputs));
         let size = u16::from_le_bytes([s0, s1]);
-        Some((Self { makes: what & 1 == 1, window, inputs, outputs, reset: reset.into(), size }, rest))
+        Some((
+            Self { loads: what & 0x80 != 0, makes: what & 1 == 1, window, inputs, outputs, reset: reset.into(), size },
+            rest,
+        ))
     }
 
     /// The image, if the payload is good.
@@ -51,11 +56,48 @@ impl Choices {
     }
 }
 
+/// Anything as a saved state, then as the payload behind it.
+fn loaded(encoding: Encoding, position: u32, data: &[u8]) {
+    const IMAGE: u32 = 3000;
+    const BASE: [u8; 2000] = [0x11; 2000];
+    let Some((saved, mut input)) = Decoder::saved_size(encoding).and_then(|size| data.split_at_checked(size)) else {
+        return;
+    };
+    let mut window = vec![0; Decoder::window_size(encoding)];
+    let mut decoder = Decoder::new(encoding, IMAGE, BASE.len() as u32, &mut window).expect("a window");
+    if decoder.load(position, saved, &mut window).is_none() {
+        return;
+    }
+    let mut again = vec![0; saved.len()];
+    assert_eq!(decoder.save(&window, &mut again), Some(saved.len()));
+    assert_eq!(again, saved);
+    if let Some((at, place)) = decoder.rebuild(&mut window) {
+        assert_eq!(at + place.len() as u32, position);
+    }
+    let (mut output, mut ready) = ([0; 100], 0);
+    while let Ok(progress) = decoder.step(&mut window, input, &mut output, ready) {
+        assert!(decoder.position() <= IMAGE);
+        input = &input[progress.consumed..];
+        ready = 0;
+        match progress.need {
+            Need::Input => break,
+            Need::Again => {}
+            Need::Base { at, len } => {
+                output[..len].copy_from_slice(&BASE[at as usize..][..len]);
+                ready = len;
+            }
+        }
+    }
+    let _ = decoder.finish();
+}
+
 /// Anything as a payload, or an image there and back.
 pub fn heatshrink(data: &[u8]) {
     let Some((choices, data)) = Choices::of(data) else { return };
-    if !choices.makes {
-        let encoding = Encoding::Heatshrink(choices.window);
+    let encoding = Encoding::Heatshrink(choices.window);
+    if choices.loads {
+        loaded(encoding, choices.size.into(), data);
+    } else if !choices.makes {
         choices.judge(encoding, data, &[], u32::from(choices.size).max(1));
     } else if let Ok(payload) = Payload::heatshrink(data, choices.window) {
         choices.comes_back(&payload, &[], data);
@@ -65,6 +107,10 @@ pub fn heatshrink(data: &[u8]) {
 /// Anything as a base and a patch, or as a base and an image, there and back.
 pub fn delta(data: &[u8]) {
     let Some((choices, data)) = Choices::of(data) else { return };
+    if choices.loads {
+        let window = Window { window: 8, lookahead: choices.window.lookahead.min(7) };
+        return loaded(Encoding::Delta(choices.makes.then_some(window)), choices.size.into(), data);
+    }
     let (base, rest) = data.split_at(usize::from(choices.size).min(data.len()));
     if choices.makes {
         for window in [None, Some(choices.window)] {

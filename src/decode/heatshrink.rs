@@ -5,9 +5,6 @@
 
 use crate::manifest::Window;
 
-/// Bytes of a saved token.
-pub(super) const TOKEN_SIZE: usize = 8;
-
 /// A decoder between two bytes of its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Heatshrink {
@@ -111,33 +108,31 @@ impl Heatshrink {
         self.have < 8 && self.bits == 0
     }
 
-    pub(super) fn save(&self) -> [u8; TOKEN_SIZE] {
-        let [b0, b1, b2, _] = self.bits.to_le_bytes();
-        let [l0, l1] = self.left.to_le_bytes();
-        let [d0, d1] = if self.gives() { self.distance.to_le_bytes() } else { [0; 2] };
-        [b0, b1, b2, self.have, l0, l1, d0, d1]
+    /// What is kept: bits and how many, left and distance.
+    pub(super) fn save(&self) -> [u32; 2] {
+        let distance = if self.gives() { self.distance } else { 0 };
+        [self.bits | u32::from(self.have) << 24, u32::from(self.left) | u32::from(distance) << 16]
     }
 
-    /// From a decoder at the first byte to the one that `saved` was taken of, its window turned so that the next byte goes
-    /// to the front. `None` if there can be none.
-    pub(super) fn load(&mut self, [b0, b1, b2, have, l0, l1, d0, d1]: [u8; TOKEN_SIZE]) -> Option<()> {
-        self.have = have;
-        self.bits = u32::from_le_bytes([b0, b1, b2, 0]);
-        self.left = u16::from_le_bytes([l0, l1]);
-        self.distance = u16::from_le_bytes([d0, d1]);
-        let part = have <= 21 && self.bits <= low(have) && (have == 0 || have < self.needed());
+    /// From a decoder at the first byte to the one that `bits` and `reference` were saved of, its window turned so that the
+    /// next byte goes to the front; `None` if there can be none, or if it gives more than `most` bytes.
+    pub(super) fn load(&mut self, bits: u32, reference: u32, most: u32) -> Option<()> {
+        (self.bits, self.have) = (bits & low(24), (bits >> 24) as u8);
+        (self.left, self.distance) = (reference as u16, (reference >> 16) as u16);
+        let part = self.have == 0 || (self.have <= 21 && self.have < self.needed());
+        let fits = self.bits.wrapping_shr(self.have.into()) == 0;
         let refers = if self.gives() {
-            have < 8 && u32::from(self.left) <= low(self.lookahead) && (1..=self.size()).contains(&self.distance.into())
+            let distance = u32::from(self.distance).wrapping_sub(1);
+            self.have < 8 && u32::from(self.left) <= low(self.lookahead) && distance <= low(self.window)
         } else {
             self.distance == 0
         };
-        (part && refers).then_some(())
+        (part && fits && refers && !self.beyond(most)).then_some(())
     }
 
-    /// The window in two pieces, the oldest byte first.
-    pub(super) fn window<'r>(&self, ring: &'r [u8]) -> (&'r [u8], &'r [u8]) {
-        let (newer, older) = ring.split_at_checked(self.head.into()).unwrap_or((&[], ring));
-        (older, newer)
+    /// Where the next byte goes, and the oldest is; `None` if the window is of another size.
+    pub(super) fn head(&self, window: u8) -> Option<usize> {
+        (self.window == window).then_some(self.head.into())
     }
 }
 

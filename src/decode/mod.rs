@@ -21,21 +21,29 @@ use heatshrink::Heatshrink;
 /// Bytes between the parts that one step takes at most: chunks may be empty, and a step has to end.
 const CONTROL: u8 = 64;
 
-/// What comes next in the payload. The numbers are those of a saved state.
+/// What comes next in the payload. The first ones are in a saved state, by their numbers; of a patch all but the last three
+/// are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     /// The image itself: no delta.
     Image = 0,
-    Type = 1,
-    ImageSize = 2,
-    Parameters = 3,
-    DataFormat = 4,
-    DiffSize = 5,
-    Diff = 6,
-    ExtraSize = 7,
-    Extra = 8,
-    Adjustment = 9,
-    Nothing = 10,
+    DiffSize = 1,
+    Diff = 2,
+    ExtraSize = 3,
+    Extra = 4,
+    Adjustment = 5,
+    Nothing = 6,
+    DataFormat = 7,
+    Type = 8,
+    ImageSize = 9,
+    Parameters = 10,
+}
+
+impl Part {
+    /// Whether it is a number that may be kept half taken.
+    fn is_number(self) -> bool {
+        matches!(self, Self::DiffSize | Self::ExtraSize | Self::Adjustment)
+    }
 }
 
 /// What a step waits for.
@@ -238,7 +246,7 @@ impl Decoder {
     /// Bytes from the payload, decompressed where it is compressed.
     fn pull(&mut self, ring: &mut [u8], input: &mut &[u8], out: &mut [u8], keep: u8) -> usize {
         match &mut self.source {
-            Some(source) if self.part == Part::Image || self.part > Part::Parameters => {
+            Some(source) if self.part <= Part::DataFormat => {
                 source.pull(ring, input, out, keep)
             }
             _ => {

@@ -89,11 +89,15 @@ fn restarted(
     window: &mut [u8],
 ) -> Option<Decoder> {
     let mut saved = vec![0xA5; Decoder::saved_size(encoding)?];
+    if image.is_empty() {
+        assert_eq!(decoder.save(window, &mut saved), None);
+        return None;
+    }
     assert_eq!(decoder.save(window, &mut saved), Some(saved.len()));
     assert_eq!(decoder.save(window, &mut vec![0; saved.len().saturating_sub(1)]).is_some(), saved.is_empty());
     window.fill(0x5A);
-    let fresh = Decoder::new(encoding, size, base, window).expect("a window");
-    let loaded = fresh.load(image.len() as u32, &saved, window).expect("its own state");
+    let mut loaded = Decoder::new(encoding, size, base, window).expect("a window");
+    loaded.load(image.len() as u32, &saved, window).expect("its own state");
     if let Some((at, place)) = loaded.rebuild(window) {
         place.copy_from_slice(&image[at as usize..][..place.len()]);
     }
