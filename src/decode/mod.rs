@@ -246,9 +246,7 @@ impl Decoder {
     /// Bytes from the payload, decompressed where it is compressed.
     fn pull(&mut self, ring: &mut [u8], input: &mut &[u8], out: &mut [u8], keep: u8) -> usize {
         match &mut self.source {
-            Some(source) if self.part <= Part::DataFormat => {
-                source.pull(ring, input, out, keep)
-            }
+            Some(source) if self.part <= Part::DataFormat => source.pull(ring, input, out, keep),
             _ => {
                 let count = input.len().min(out.len());
                 let (now, later) = input.split_at_checked(count).unwrap_or((input, &[]));

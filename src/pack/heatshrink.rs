@@ -55,38 +55,69 @@ pub(super) fn compress(data: &[u8], window: Window, bits: &mut Bits) {
     }
 }
 
-/// For every byte the longest match that ends before the window does, as count and distance; count 0 if there is none of
-/// two bytes or more. The zeros in front of the data are matched too.
+/// For every byte the longest match, as count and distance; count 0 if there is none of two bytes or more. The zeros in
+/// front of the data are matched too.
 fn longest(data: &[u8], window: usize, most: usize) -> Vec<(u32, u32)> {
     let mut text = vec![0; window];
     text.extend(data);
-    let pair = |at: usize| usize::from(u16::from_le_bytes([text[at], text[at + 1]]));
-    let mut last = vec![NONE; 1 << 16];
-    let mut before = vec![NONE; text.len()];
-    let mut found = vec![(0, 0); data.len()];
-    for at in 0..text.len().saturating_sub(1) {
-        before[at] = last[pair(at)];
-        last[pair(at)] = at as u32;
-        if at < window {
-            continue;
-        }
-        let room = most.min(text.len() - at);
-        let (mut count, mut distance, mut place) = (1, 0, before[at]);
-        while place != NONE && at - place as usize <= window && count < room {
-            let from = place as usize;
-            if text[from + count] == text[at + count] {
-                let same = (0..room).take_while(|i| text[from + i] == text[at + i]).count();
-                if same > count {
-                    (count, distance) = (same, at - from);
-                }
-            }
-            place = before[from];
-        }
-        if distance > 0 {
-            found[at - window] = (count as u32, distance as u32);
+    let mut trees = Trees { roots: vec![NONE; 1 << 16], sons: vec![[NONE; 2]; text.len()], window, most };
+    let mut found = Vec::with_capacity(data.len());
+    for at in 0..text.len() {
+        let (count, distance) = trees.insert(&text, at);
+        if at >= window {
+            found.push(if count >= 2 { (count as u32, distance as u32) } else { (0, 0) });
         }
     }
     found
+}
+
+/// The places of the window as binary trees, sorted by what is there, the newest at the roots: one for each pair of first
+/// bytes. (Igor Pavlov's match finder BT2 in LZMA.) So runs and patterns cost no more than anything else.
+struct Trees {
+    roots: Vec<u32>,
+    /// What is sorted before, and behind.
+    sons: Vec<[u32; 2]>,
+    window: usize,
+    most: usize,
+}
+
+impl Trees {
+    /// Puts `at` in; gives the longest match with a place before it, as count and distance.
+    fn insert(&mut self, text: &[u8], at: usize) -> (usize, usize) {
+        let (Some(&[a, b]), room) = (text[at..].first_chunk(), self.most.min(text.len() - at)) else { return (0, 0) };
+        let root = usize::from(u16::from_le_bytes([a, b]));
+        let mut place = core::mem::replace(&mut self.roots[root], at as u32);
+        // Where the next place that is sorted before and behind belongs, and what all of those there share.
+        let (mut before, mut behind) = ((at, 0), (at, 1));
+        let (mut before_shares, mut behind_shares) = (0, 0);
+        let (mut count, mut distance) = (0, 0);
+        while place != NONE && at - place as usize <= self.window {
+            let from = place as usize;
+            let known = before_shares.min(behind_shares);
+            let same = known
+                + text[from + known..].iter().zip(&text[at + known..at + room]).take_while(|(a, b)| a == b).count();
+            if same > count {
+                (count, distance) = (same, at - from);
+            }
+            let [lesser, greater] = self.sons[from];
+            if same == room {
+                // As good as the older one, which goes.
+                self.sons[before.0][before.1] = lesser;
+                self.sons[behind.0][behind.1] = greater;
+                return (count, distance);
+            }
+            if text[from + same] < text[at + same] {
+                self.sons[before.0][before.1] = place;
+                (before, before_shares, place) = ((from, 1), same, greater);
+            } else {
+                self.sons[behind.0][behind.1] = place;
+                (behind, behind_shares, place) = ((from, 0), same, lesser);
+            }
+        }
+        self.sons[before.0][before.1] = NONE;
+        self.sons[behind.0][behind.1] = NONE;
+        (count, distance)
+    }
 }
 
 /// Bits, the highest first, in bytes that are padded with zeros.
