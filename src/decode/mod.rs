@@ -314,8 +314,7 @@ impl Decoder {
 
     /// Goes to the next part that has a byte.
     fn advance(&mut self) -> Result<(), Fault> {
-        let size = self.value;
-        let sized = size > 0;
+        let sized = self.value > 0;
         self.taken = 0;
         self.part = match self.part {
             Part::Type => Part::ImageSize,

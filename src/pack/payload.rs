@@ -28,7 +28,7 @@ impl Payload {
         Ok(Self { bytes: image.to_vec(), encoding: Encoding::Raw, base: None, image_size })
     }
 
-    /// The image compressed. A lookahead of 6 or 7 suits firmware best, whatever the window.
+    /// The image compressed. A lookahead of 4 suits images best (patches, which are mostly zeros, 7 or more).
     ///
     /// # Errors
     ///
