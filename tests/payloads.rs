@@ -274,6 +274,38 @@ fn empty_chunks_are_taken_a_few_at_a_time() {
     assert_eq!((progress.consumed, progress.need), (64, Need::Again));
 }
 
+/// Where no state can be kept: the payload once more, with nothing read or written up to where the slot is filled.
+#[test]
+fn output_that_is_thrown_away_needs_no_base() {
+    let base = firmware(3000, 7);
+    let image = next_version(&base);
+    let payload = Payload::delta(&base, &image, Some(window(11, 10))).expect("a patch");
+    let mut window = vec![0; 2048];
+    let size = image.len() as u32;
+    let mut decoder = Decoder::new(payload.encoding(), size, 3000, &mut window).expect("a window");
+    let (mut input, mut ready, mut output) = (payload.bytes(), 0, [0xEE; 125]);
+    loop {
+        let at = decoder.position() as usize;
+        let progress = decoder.step(&mut window, input, &mut output, ready).expect("a step");
+        if at >= 1000 {
+            assert_eq!(output[..progress.produced], image[at..][..progress.produced]);
+        }
+        input = &input[progress.consumed..];
+        ready = 0;
+        match progress.need {
+            Need::Input => break,
+            Need::Again => {}
+            Need::Base { at, len } => {
+                if decoder.position() >= 1000 {
+                    output[..len].copy_from_slice(&base[at as usize..][..len]);
+                }
+                ready = len;
+            }
+        }
+    }
+    assert_eq!((decoder.position(), decoder.finish()), (size, Ok(())));
+}
+
 #[test]
 fn a_window_that_is_too_small_is_refused() {
     let encoding = Encoding::Heatshrink(window(8, 4));
