@@ -373,7 +373,7 @@ fn impossible_states_are_refused() {
 
 #[test]
 fn sizes_of_the_state() {
-    assert!(core::mem::size_of::<Decoder>() <= 48, "{}", core::mem::size_of::<Decoder>());
+    assert!(core::mem::size_of::<Decoder>() <= 44, "{}", core::mem::size_of::<Decoder>());
     assert_eq!(Decoder::saved_size(Encoding::Heatshrink(window(11, 4))), Some(8));
     assert_eq!(Decoder::saved_size(STORED), Some(12));
     assert_eq!(Decoder::saved_size(Encoding::Delta(Some(window(8, 7)))), Some(276));
