@@ -14,7 +14,7 @@ describe() {
         power) echo "the proof: POWER_CUTS (default 210000) power cuts, and each pair on small geometries" ;;
         mutants) echo "known mistakes, built into the code on purpose, make the proof fail" ;;
         targets) echo "the library for five microcontroller targets" ;;
-        interop) echo "cross-check against independent code (Python, OpenSSL, imgtool)" ;;
+        interop) echo "cross-check against independent code (Python, OpenSSL, imgtool, detools)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
         bench) echo "what an install costs on a Cortex-M, against its budgets; what may panic in it" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 10) seconds" ;;
@@ -195,6 +195,8 @@ step_interop() {
     "$venv/bin/python3" -c 'import imgtool' 2>/dev/null || "$venv/bin/python3" -m pip install --quiet imgtool
     "$venv/bin/python3" tests/foreign/make_trailers.py --check
     bash tests/records/check.sh
+    "$venv/bin/python3" -c 'import detools' 2>/dev/null || "$venv/bin/python3" -m pip install --quiet detools heatshrink2
+    PATH="$venv/bin:$PATH" bash tests/payload_interop.sh
 }
 
 step_boards() {
@@ -228,7 +230,10 @@ step_fuzz() {
     [[ -n $targets ]] || fail "cargo fuzz lists no target"
     for target in $targets; do
         echo "fuzz: $target"
-        cargo +nightly fuzz run "$target" -- -max_total_time="${FUZZ_SECONDS:-10}"
+        local corpora=("fuzz/corpus/$target")
+        mkdir -p "${corpora[0]}"
+        [[ ! -d fuzz/seeds/$target ]] || corpora+=("fuzz/seeds/$target")
+        cargo +nightly fuzz run "$target" "${corpora[@]}" -- -max_total_time="${FUZZ_SECONDS:-10}"
     done
 }
 

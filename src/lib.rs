@@ -26,6 +26,12 @@ pub mod boot;
 pub mod control;
 #[cfg(all(feature = "p256-cortex-m4", target_arch = "arm", target_os = "none"))]
 mod cortex_m4;
+#[cfg(not(feature = "pack"))]
+#[allow(dead_code, unreachable_pub)] // no part of the machine yet
+mod decode;
+#[cfg(feature = "pack")]
+#[doc(hidden)]
+pub mod decode;
 mod device;
 mod digest;
 mod error;

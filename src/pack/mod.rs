@@ -15,11 +15,19 @@
 //! ```
 
 mod bench;
+mod delta;
+mod heatshrink;
 mod inspect;
 mod keys;
+mod matches;
+mod payload;
 mod update;
 
+pub use crate::decode::Fault;
 pub use bench::{is_bench, BENCH_PREFIX};
+pub use delta::delta;
+pub use heatshrink::heatshrink;
 pub use inspect::{inspect, Inspection};
 pub use keys::{public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey};
+pub use payload::{unpack, Payload, PayloadError};
 pub use update::{PackError, Package, Update};
