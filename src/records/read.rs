@@ -206,6 +206,7 @@ impl Find {
     // What is next: not all is known yet.
 
     /// The header of `sector`.
+    #[inline(never)]
     fn headers(&mut self, log: &Log<'_>, look: Look, sector: Sector) -> bool {
         (self.start, self.strides) = (sector.start, log.strides(sector));
         self.records(look, 0)
@@ -218,6 +219,7 @@ impl Find {
     }
 
     /// The place at `stride` of the same sector.
+    #[inline(never)]
     fn records(&mut self, look: Look, stride: u16) -> bool {
         (self.look, self.stride, self.reader) = (look, stride, Reader::new());
         false

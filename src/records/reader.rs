@@ -87,6 +87,7 @@ impl Reader {
     }
 
     /// One unit more, none if it is unreadable.
+    #[inline(never)]
     fn unit(&mut self, grid: Grid, body: &mut [u8; MAX_BODY], unit: Option<&[u8]>) {
         let programmed = unit.is_none_or(|bytes| !grid.is_blank(bytes));
         let at = u32::from(self.through);

@@ -7,9 +7,13 @@ use super::payload::{check, Header, Kind, MAX_BODY, STATE_SIZE};
 use crate::digest::Sha256;
 use crate::geometry::{Sector, MAX_WRITE_UNIT};
 
-/// Every bit of a unit programmed, for either erased value.
-const PROGRAMMED: [[u8; MAX_WRITE_UNIT as usize]; 2] =
-    [[0x00; MAX_WRITE_UNIT as usize], [0xFF; MAX_WRITE_UNIT as usize]];
+/// A unit with every bit programmed, for either erased value.
+const PROGRAMMED: [u8; 2 * MAX_WRITE_UNIT as usize] = {
+    let mut bytes = [0x00; 2 * MAX_WRITE_UNIT as usize];
+    let (_, ones) = bytes.split_at_mut(MAX_WRITE_UNIT as usize);
+    ones.copy_from_slice(&[0xFF; MAX_WRITE_UNIT as usize]);
+    bytes
+};
 /// Places that a record may give up before a new sector is opened, and times that a sector is erased to be opened.
 const TRIES: u8 = 3;
 
@@ -41,10 +45,12 @@ pub(crate) struct Write {
     /// The piece is programmed, and to be read back.
     verify: bool,
     tries: u8,
-    /// Bytes of the body that are written.
+    /// Bytes of the body, and those that are written.
+    body: u8,
     written: u8,
-    /// The record's first stride, and its strides.
+    /// The record's first stride, its strides up to the seal's whose fence is not written yet, and all of them.
     first: u16,
+    fences: u8,
     extent: u16,
     /// The first address of its sector, strides for records there, and the piece's offset; a note lies in the current
     /// sector.
@@ -89,8 +95,10 @@ impl Write {
             stage: Stage::Fence,
             verify: false,
             tries: TRIES,
+            body: 0,
             written: 0,
             first: 0,
+            fences: 0,
             extent: 0,
             start: 0,
             strides: 0,
@@ -151,44 +159,44 @@ impl Write {
 
     /// Encodes the record for the place that begins at stride `first`.
     fn prepare<H: Sha256>(&mut self, log: &Log<'_>, body: &mut [u8; MAX_BODY], first: u16) {
-        (self.stage, self.verify, self.written) = (Stage::Fence, false, 0);
-        (self.first, self.at) = (first, log.grid.offset(first));
+        let (grid, size) = (log.grid, self.kind.size());
+        (self.stage, self.verify, self.first, self.at) = (Stage::Fence, false, first, grid.offset(first));
+        (self.body, self.written, self.fences) = (grid.body(size) as u8, 0, grid.strides(size, 0) as u8);
         self.extent = log.extent(self.kind, self.strides);
         body.fill(0);
         match (self.kind, &log.state) {
             (Kind::State, Some(state)) => state.encode(self.extent, body),
             (Kind::Checkpoint, Some(state)) => log.checkpoint.encode(state.start, self.extent, body),
-            _ => self.header.encode(log.grid.unit(), body),
+            (Kind::Header, _) => self.header.encode(grid.unit(), body),
+            // No state is written before there is one.
+            (_, None) => {}
         }
-        let size = self.kind.size();
         let check = check::<H>(self.header.generation, first, body, size);
         if let Some(room) = body.get_mut(size..).and_then(|room| room.first_chunk_mut()) {
             *room = check;
         }
     }
 
-    /// The address of the piece, and its bytes.
-    fn piece<'b>(&self, log: &Log<'_>, body: &'b [u8; MAX_BODY]) -> (u32, &'b [u8]) {
-        let start = if self.stage == Stage::Note { log.current.start } else { self.start };
-        let at = start.wrapping_add(self.at);
-        if self.stage != Stage::Body {
-            return (at, programmed(log.grid));
-        }
-        // The body ends with its last unit, a stretch of it with the stride.
-        let end = log.grid.body(self.kind.size()) as usize;
-        let room = log.grid.stride().wrapping_sub(log.grid.within(self.at)).min(MAX_WRITE_UNIT) as usize;
-        let left = body.get(self.written.into()..end).unwrap_or_default();
-        (at, left.get(..room).unwrap_or(left))
+    /// The bytes of the piece: of the body as much as lies in one stride, else a unit with every bit programmed.
+    fn piece<'b>(&self, grid: Grid, body: &'b [u8; MAX_BODY]) -> &'b [u8] {
+        let (bytes, from, len): (&[u8], u8, u32) = if self.stage == Stage::Body {
+            let room = grid.stride().wrapping_sub(grid.within(self.at)).min(MAX_WRITE_UNIT);
+            (body, self.written, room.min(self.body.wrapping_sub(self.written).into()))
+        } else {
+            (&PROGRAMMED, if grid.programmed() == 0 { 0 } else { MAX_WRITE_UNIT as u8 }, grid.unit())
+        };
+        bytes.get(from.into()..).and_then(|bytes| bytes.get(..len as usize)).unwrap_or_default()
     }
 
     pub(crate) fn request<'b>(&self, log: &Log<'_>, body: &'b [u8; MAX_BODY]) -> Request<'b> {
-        let (at, bytes) = self.piece(log, body);
+        let start = if self.stage == Stage::Note { log.current.start } else { self.start };
+        let at = start.wrapping_add(self.at);
         if self.stage == Stage::Erase {
             Request::Erase(log.sector(self.start))
         } else if self.verify {
             Request::Read { at: at.wrapping_sub(log.grid.within(self.at)), len: log.grid.stride() }
         } else {
-            Request::Write { at, bytes }
+            Request::Write { at, bytes: self.piece(log.grid, body) }
         }
     }
 
@@ -218,7 +226,7 @@ impl Write {
         read: Option<&[u8]>,
     ) -> Option<bool> {
         let grid = log.grid;
-        let (_, bytes) = self.piece(log, body);
+        let bytes = self.piece(grid, body);
         let len = bytes.len();
         let read = read.and_then(|read| read.get(grid.within(self.at) as usize..));
         if !read.is_some_and(|read| read.starts_with(bytes)) {
@@ -232,15 +240,15 @@ impl Write {
             }
             Stage::Fence => {
                 self.at = self.at.wrapping_add(grid.stride());
-                let begin = grid.offset(self.first);
-                if self.at.wrapping_sub(begin) >= grid.offset(grid.strides(self.kind.size(), 0)) {
-                    (self.stage, self.at) = (Stage::Body, grid.place(begin));
+                self.fences = self.fences.wrapping_sub(1);
+                if self.fences == 0 {
+                    (self.stage, self.at) = (Stage::Body, grid.place(grid.offset(self.first)));
                 }
             }
             Stage::Body => {
                 self.written = self.written.wrapping_add(len as u8);
                 self.at = grid.place(self.at.wrapping_add(len as u32));
-                if u32::from(self.written) >= grid.body(self.kind.size()) {
+                if self.written >= self.body {
                     self.stage = Stage::Seal;
                 }
             }
@@ -313,13 +321,6 @@ impl Write {
         self.open(log, next);
         None
     }
-}
-
-/// A unit with every bit programmed.
-fn programmed(grid: Grid) -> &'static [u8] {
-    let [zeros, ones] = &PROGRAMMED;
-    let unit: &'static [u8] = if grid.programmed() == 0 { zeros } else { ones };
-    unit.get(..grid.unit() as usize).unwrap_or_default()
 }
 
 const _: () = assert!(STATE_SIZE + CHECK_SIZE <= MAX_BODY);
