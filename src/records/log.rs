@@ -124,6 +124,7 @@ impl<'d> Log<'d> {
     }
 
     /// Keeps a checkpoint that is not written, for as long as power lasts.
+    #[inline(never)]
     pub(crate) fn hold(&mut self, checkpoint: Checkpoint) {
         self.checkpoint = checkpoint;
     }
@@ -131,7 +132,7 @@ impl<'d> Log<'d> {
     /// Strides for records: all but the last, which is for notes.
     pub(crate) fn strides(&self, sector: Sector) -> u16 {
         // A larger sector is used in part: no sum of a stride and a record's own overflows.
-        self.grid.strides_in(sector.size).min(0x8000).saturating_sub(1) as u16
+        self.grid.strides_in(sector.size).min(0x8000).wrapping_sub(1) as u16
     }
 
     /// Strides of a record of this kind in a sector of `strides`.
@@ -248,6 +249,7 @@ impl Work {
     }
 
     /// Makes `state`, of a new start, the one that holds, and `checkpoint` its, both at once.
+    #[inline(never)]
     pub(crate) fn start<H: Sha256>(log: &mut Log<'_>, state: State, checkpoint: Checkpoint) -> Self {
         log.state = Some(state);
         log.hold(checkpoint);
@@ -267,8 +269,10 @@ impl Work {
             log.forget();
             return Self::new(Job::Failed);
         }
-        let mut work = Self::none();
-        work.job = Job::Write(Write::append::<H>(log, &mut work.body.0, first, last));
+        let mut work = Self::new(Job::Write(Write::new(first, last)));
+        if let Job::Write(write) = &mut work.job {
+            write.begin::<H>(log, &mut work.body.0);
+        }
         work
     }
 

@@ -79,12 +79,12 @@ impl Header {
     pub(crate) fn decode(body: &[u8; MAX_BODY], unit: u32) -> Option<Self> {
         let mut fields = Fields(body);
         let [kind, _, version, units] = fields.take();
-        let fits = [kind, version, units] == [Kind::Header as u8, VERSION, unit as u8];
-        let generation = u32::from_le_bytes(fields.take());
-        let fits = fits && fields.take() == MAGIC;
-        let before = u32::from_le_bytes(fields.take());
-        let note = u16::from_le_bytes(fields.take());
-        let fits = fits && fields.take() == [0; 2];
+        let fits = [*kind, *version, *units] == [Kind::Header as u8, VERSION, unit as u8];
+        let generation = u32::from_le_bytes(*fields.take());
+        let fits = fits && *fields.take() == MAGIC;
+        let before = u32::from_le_bytes(*fields.take());
+        let note = u16::from_le_bytes(*fields.take());
+        let fits = fits && *fields.take() == [0; 2];
         (fits && (1..u32::MAX).contains(&generation)).then_some(Self { generation, before, note })
     }
 }
@@ -207,6 +207,7 @@ pub(crate) struct State {
 
 impl State {
     /// A device that never had an update, its confirmed image in `slot`.
+    #[inline(never)]
     pub(crate) const fn new(slot: Slot, security_counter: u32) -> Self {
         Self {
             start: 0,
@@ -243,25 +244,35 @@ impl State {
     pub(crate) fn decode(body: &[u8; MAX_BODY]) -> Option<Self> {
         let mut fields = Fields(body);
         let [_, _] = fields.take();
-        let state = Self {
-            start: u16::from_le_bytes(fields.take()),
-            security_counter: u32::from_le_bytes(fields.take()),
-            next_counter: u32::from_le_bytes(fields.take()),
-            phase: Phase::of(fields.byte())?,
-            slot: match fields.byte() {
-                0 => Slot::A,
-                1 => Slot::B,
-                _ => return None,
-            },
-            step: u16::from_le_bytes(fields.take()),
-            extent: u32::from_le_bytes(fields.take()),
-            limit: fields.byte(),
-            reason: Reason::of(fields.byte())?,
-            update: Digest(fields.take()),
-            image: ImageId(fields.take()),
-            failed: ImageId(fields.take()),
+        let start = u16::from_le_bytes(*fields.take());
+        let security_counter = u32::from_le_bytes(*fields.take());
+        let next_counter = u32::from_le_bytes(*fields.take());
+        let [phase, slot] = fields.take();
+        let phase = Phase::of(*phase)?;
+        let slot = match slot {
+            0 => Slot::A,
+            1 => Slot::B,
+            _ => return None,
         };
-        (fields.take() == [0; 2]).then_some(state)
+        let step = u16::from_le_bytes(*fields.take());
+        let extent = u32::from_le_bytes(*fields.take());
+        let [limit, reason] = fields.take();
+        let (limit, reason) = (*limit, Reason::of(*reason)?);
+        let (update, image, failed) = (fields.take(), fields.take(), fields.take());
+        (*fields.take() == [0; 2]).then(|| Self {
+            start,
+            security_counter,
+            next_counter,
+            phase,
+            slot,
+            step,
+            extent,
+            limit,
+            reason,
+            update: Digest(*update),
+            image: ImageId(*image),
+            failed: ImageId(*failed),
+        })
     }
 }
 
@@ -296,28 +307,22 @@ impl Checkpoint {
     pub(crate) fn decode(body: &[u8; MAX_BODY]) -> (u16, Self) {
         let mut fields = Fields(body);
         let [_, _] = fields.take();
-        let start = u16::from_le_bytes(fields.take());
-        let offset = u32::from_le_bytes(fields.take());
-        let payload = u32::from_le_bytes(fields.take());
-        (start, Self { offset, payload, hash: Digest(fields.take()) })
+        let start = u16::from_le_bytes(*fields.take());
+        let offset = u32::from_le_bytes(*fields.take());
+        let payload = u32::from_le_bytes(*fields.take());
+        (start, Self { offset, payload, hash: Digest(*fields.take()) })
     }
 }
 
 /// Little fields, one after the other; zeros where there are none. The compiler knows every length.
 struct Fields<'b>(&'b [u8]);
 
-impl Fields<'_> {
+impl<'b> Fields<'b> {
     #[inline(always)]
-    fn take<const N: usize>(&mut self) -> [u8; N] {
+    fn take<const N: usize>(&mut self) -> &'b [u8; N] {
         let (field, rest) = self.0.split_first_chunk().unwrap_or((&[0; N], &[]));
         self.0 = rest;
-        *field
-    }
-
-    #[inline(always)]
-    fn byte(&mut self) -> u8 {
-        let [byte] = self.take();
-        byte
+        field
     }
 }
 

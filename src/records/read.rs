@@ -155,14 +155,15 @@ impl Find {
         match record.kind {
             Kind::Header => return false,
             Kind::State => {
-                let Some(mut state) = State::decode(body) else { return false };
+                let Some(state) = State::decode(body) else { return false };
                 if self.look == Look::States {
+                    let state = log.state.insert(state);
                     if state.phase.exchanges() {
                         state.step = state.step.saturating_add(record.ticks);
                     }
                     self.states = self.states.saturating_add(1);
                     log.current.proven |= record.sealed;
-                    (log.state, log.durable) = (Some(state), record.sealed);
+                    log.durable = record.sealed;
                 }
                 log.current.other |= self.look == Look::OtherStates;
             }

@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::payload::{check, Kind, MAX_BODY};
+use crate::block::copy;
 use crate::digest::Sha256;
 
 /// A valid record. Its payload is at the front of the body buffer.
@@ -77,7 +78,7 @@ impl Reader {
         for _ in 0..grid.units(taken) {
             let (unit, more) = rest.split_at_checked(grid.unit() as usize).unwrap_or_default();
             rest = more;
-            self.unit(grid, body, (!unit.is_empty()).then_some(unit));
+            self.unit(grid, body, unit);
         }
         if grid.within(self.through.into()) > 0 {
             return None;
@@ -86,10 +87,11 @@ impl Reader {
         self.judge::<H>(grid, place, body)
     }
 
-    /// One unit more, none if it is unreadable.
+    /// One unit more, empty if it is unreadable.
     #[inline(never)]
-    fn unit(&mut self, grid: Grid, body: &mut [u8; MAX_BODY], unit: Option<&[u8]>) {
-        let programmed = unit.is_none_or(|bytes| !grid.is_blank(bytes));
+    fn unit(&mut self, grid: Grid, body: &mut [u8; MAX_BODY], unit: &[u8]) {
+        let unreadable = unit.is_empty();
+        let programmed = unreadable || !grid.is_blank(unit);
         let at = u32::from(self.through);
         self.through = self.through.wrapping_add(grid.unit() as u16);
         if programmed && at < grid.stride() {
@@ -108,11 +110,8 @@ impl Reader {
             return;
         }
         let from = u32::from(place).wrapping_mul(grid.unit()) as usize;
-        let room = body.get_mut(from..).and_then(|room| room.get_mut(..grid.unit() as usize));
-        match (unit, room) {
-            (Some(bytes), Some(room)) if bytes.len() == room.len() => room.copy_from_slice(bytes),
-            _ => self.whole = false,
-        }
+        self.whole &= !unreadable;
+        copy(body.get_mut(from..).unwrap_or_default(), unit);
         if place == 0 {
             self.body = Kind::of(body).map_or(0, |kind| grid.units(grid.body(kind.size())) as u8);
         }

@@ -61,18 +61,6 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    /// Begins to write records of these kinds.
-    pub(crate) fn append<H: Sha256>(
-        log: &mut Log<'_>,
-        body: &mut [u8; MAX_BODY],
-        first_kind: Kind,
-        last_kind: Kind,
-    ) -> Self {
-        let mut write = Self::new(first_kind, last_kind);
-        write.begin::<H>(log, body);
-        write
-    }
-
     /// The next tick behind the state written last; none if there is no room, or another power cycle wrote it.
     pub(crate) fn tick(log: &Log<'_>) -> Option<Self> {
         let Current { start, generation, .. } = log.current;
@@ -86,7 +74,8 @@ impl Write {
         })
     }
 
-    const fn new(first_kind: Kind, last_kind: Kind) -> Self {
+    /// To write records of these kinds; not [begun](Self::begin).
+    pub(crate) const fn new(first_kind: Kind, last_kind: Kind) -> Self {
         Self {
             first_kind,
             last_kind,
@@ -108,7 +97,7 @@ impl Write {
     }
 
     /// Begins the record in the current sector, or opens another.
-    fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
+    pub(crate) fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
         let current = log.current;
         let room = current.next.saturating_add(log.reserve(current.strides)) <= current.strides;
         if room && current.exists() && current.generation == log.generation && self.tries > 0 {
