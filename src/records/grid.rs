@@ -74,7 +74,7 @@ impl Grid {
 
     /// Strides of a record with a payload of so many bytes and room for `ticks`.
     #[inline(never)]
-    pub(crate) const fn strides(self, payload: usize, ticks: u32) -> u16 {
+    pub(crate) const fn strides(&self, payload: usize, ticks: u32) -> u16 {
         let last = self.units(self.body(payload)).wrapping_add(ticks);
         match last.checked_div(self.places()) {
             Some(stride) => stride.wrapping_add(1) as u16,

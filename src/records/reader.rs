@@ -36,7 +36,7 @@ pub(crate) struct Place {
 /// The record that may begin at a place, as far as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader {
-    /// Bytes that are through, and whether the rest of the stride is read piece by piece, after a read error.
+    /// Units that are through, and whether the rest of the stride is read piece by piece, after a read error.
     through: u16,
     piecewise: bool,
     used: u8,
@@ -44,19 +44,22 @@ pub(crate) struct Reader {
     whole: bool,
     /// Places of the body, as far as is known.
     body: u8,
-    /// Places that are through, and those behind the body up to the last that is programmed: the seal, then its ticks.
-    places: u16,
+    /// Places behind the body up to the last that is programmed: the seal, then its ticks.
     marked: u16,
 }
 
 impl Reader {
     pub(crate) const fn new() -> Self {
-        Self { through: 0, piecewise: false, used: 0, whole: true, body: 1, places: 0, marked: 0 }
+        Self { through: 0, piecewise: false, used: 0, whole: true, body: 1, marked: 0 }
+    }
+
+    fn bytes(&self, grid: Grid) -> u32 {
+        u32::from(self.through).wrapping_mul(grid.unit())
     }
 
     /// Offset in the sector, and number, of the bytes to be read: a stride, or after an error `least` bytes of it.
     pub(crate) fn wanted(&self, grid: Grid, first: u16, least: u32) -> (u32, u32) {
-        let at = grid.offset(first).wrapping_add(self.through.into());
+        let at = grid.offset(first).wrapping_add(self.bytes(grid));
         (at, if self.piecewise { least } else { grid.stride() })
     }
 
@@ -78,9 +81,9 @@ impl Reader {
         for _ in 0..grid.units(taken) {
             let (unit, more) = rest.split_at_checked(grid.unit() as usize).unwrap_or_default();
             rest = more;
-            self.unit(grid, body, unit);
+            self.unit(&grid, body, unit);
         }
-        if grid.within(self.through.into()) > 0 {
+        if grid.within(self.bytes(grid)) > 0 {
             return None;
         }
         self.piecewise = false;
@@ -89,23 +92,25 @@ impl Reader {
 
     /// One unit more, empty if it is unreadable.
     #[inline(never)]
-    fn unit(&mut self, grid: Grid, body: &mut [u8; MAX_BODY], unit: &[u8]) {
+    fn unit(&mut self, grid: &Grid, body: &mut [u8; MAX_BODY], unit: &[u8]) {
         let unreadable = unit.is_empty();
         let programmed = unreadable || !grid.is_blank(unit);
-        let at = u32::from(self.through);
-        self.through = self.through.wrapping_add(grid.unit() as u16);
-        if programmed && at < grid.stride() {
-            self.used = grid.units(self.through.into()) as u8;
+        let number = self.through;
+        self.through = number.wrapping_add(1);
+        let stride = grid.strides_in(u32::from(number).wrapping_mul(grid.unit())) as u16;
+        if programmed && stride == 0 {
+            self.used = self.through as u8;
         }
-        if grid.within(at) == 0 {
-            self.whole &= programmed || at > 0;
+        let in_stride = u32::from(number) & grid.places();
+        if in_stride == 0 {
+            self.whole &= programmed || stride > 0;
             return;
         }
-        let (place, seal) = (self.places, u16::from(self.body));
-        self.places = place.wrapping_add(1);
+        // Fences are not counted.
+        let (place, seal) = (number.wrapping_sub(stride).wrapping_sub(1), u16::from(self.body));
         if place >= seal {
             if programmed && (place == seal || self.marked > 0) {
-                self.marked = self.places.wrapping_sub(seal);
+                self.marked = place.wrapping_sub(seal).wrapping_add(1);
             }
             return;
         }
@@ -126,7 +131,7 @@ impl Reader {
         if written > left {
             return nothing;
         }
-        let through = grid.strides_in(self.through.into()) as u16;
+        let through = grid.strides_in(self.bytes(grid)) as u16;
         if through < written {
             return None;
         }
