@@ -259,7 +259,10 @@ impl State {
         let [limit, reason] = fields.take();
         let (limit, reason) = (*limit, Reason::of(*reason)?);
         let (update, image, failed) = (fields.take(), fields.take(), fields.take());
-        (*fields.take() == [0; 2]).then(|| Self {
+        if *fields.take() != [0; 2] {
+            return None;
+        }
+        Some(Self {
             start,
             security_counter,
             next_counter,

@@ -108,15 +108,10 @@ impl Write {
         self.tries = TRIES;
         // A full sector without a durable state is opened anew: never the one that its state would be lost to.
         let anew = !current.proven && current.other;
-        let next = if !current.exists() {
-            log.first()
-        } else {
-            let sector = log.sector(current.start);
-            if anew {
-                sector
-            } else {
-                log.following(sector)
-            }
+        let next = match log.sector(current.start) {
+            _ if !current.exists() => log.first(),
+            sector if anew => sector,
+            sector => log.following(sector),
         };
         self.open(log, next);
     }
