@@ -93,17 +93,17 @@ impl Geometry {
 
     /// The sector that holds `address`; `None` beyond the end.
     pub const fn sector(&self, address: u32) -> Option<Sector> {
-        let mut start: u32 = 0;
+        let mut within = address;
         let mut i = 0;
         while i < self.runs.len() {
             let run = self.runs[i];
-            let bytes = run.count.saturating_mul(run.size);
-            let within = address.wrapping_sub(start);
+            // No product wraps: `new` has judged it.
+            let bytes = run.count.wrapping_mul(run.size);
             if within < bytes {
-                // A power of two: the mask rounds down to the sector's start.
-                return Some(Sector { start: start.wrapping_add(within & !run.size.wrapping_sub(1)), size: run.size });
+                // A power of two: the mask leaves what lies in front of it in its sector.
+                return Some(Sector { start: address.wrapping_sub(within & run.size.wrapping_sub(1)), size: run.size });
             }
-            start = start.saturating_add(bytes);
+            within = within.wrapping_sub(bytes);
             i += 1;
         }
         None

@@ -311,6 +311,7 @@ impl Layout {
     }
 
     /// The sector that holds `address`; beyond the end an empty one, so that no loop over sectors can run on.
+    #[inline(never)] // it is asked for in many places
     pub(crate) const fn sector(&self, address: u32) -> Sector {
         match self.geometry.sector(address) {
             Some(sector) => sector,

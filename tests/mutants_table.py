@@ -53,43 +53,59 @@ DEVICE = "src/device.rs"
 mutant(
     "a record's seal is programmed before its body", WRITE,
     """\
-        if place >= seal {
-            return Piece::Mark { place };""",
-    """\
-        if place >= seal || u32::from(self.fences) == last.saturating_add(1) {
-            return Piece::Mark { place: seal.max(place) };""",
-    *DEEP,
-    also=[(WRITE, """\
-            Piece::Body { place, count } => self.place = place.saturating_add(count) as u16,
+                    (self.stage, self.at) = (Stage::Body, grid.place(grid.offset(self.first)));
 """, """\
-            Piece::Mark { place } if place > u32::from(self.place) => self.fences = self.fences.saturating_add(1),
-            Piece::Body { place, count } => {
-                self.place = place.saturating_add(count) as u16;
-                if u32::from(self.place) >= log.grid.body(self.kind.size()) {
+                    self.stage = Stage::Seal;
+                    self.at = grid.place(grid.offset(self.first));
+                    for _ in 0..grid.units(self.body.into()) {
+                        self.at = grid.place(self.at.wrapping_add(grid.unit()));
+                    }
+""",
+    *DEEP,
+    also=[
+        (WRITE, """\
+                if self.written >= self.body {
+                    self.stage = Stage::Seal;
+                }
+""", """\
+                if self.written >= self.body {
                     return self.sealed::<H>(log, body);
                 }
-            }
-""")],
+"""),
+        (WRITE, """\
+            Stage::Seal => return self.sealed::<H>(log, body),
+""", """\
+            Stage::Seal => (self.stage, self.at) = (Stage::Body, grid.place(grid.offset(self.first))),
+"""),
+    ],
 )
 mutant(
     "a record's body is programmed before its fences", WRITE,
+    "(self.stage, self.verify, self.first, self.at) = (Stage::Fence, false, first, grid.offset(first));",
     """\
-        if u32::from(self.fences) <= last {
-            return Piece::Fence(self.fences.into());
-        }
-        if place >= seal {
-            return Piece::Mark { place };
-        }
-        let room""",
-    """\
-        if place >= seal && u32::from(self.fences) <= last {
-            return Piece::Fence(self.fences.into());
-        }
-        if place >= seal {
-            return Piece::Mark { place };
-        }
-        let room""",
+(self.stage, self.verify, self.first) = (Stage::Body, false, first);
+        self.at = grid.place(grid.offset(first));""",
     *BOTH,
+    also=[
+        (WRITE, """\
+                if self.written >= self.body {
+                    self.stage = Stage::Seal;
+                }
+""", """\
+                if self.written >= self.body {
+                    (self.stage, self.at) = (Stage::Fence, grid.offset(self.first));
+                }
+"""),
+        (WRITE, """\
+                    (self.stage, self.at) = (Stage::Body, grid.place(grid.offset(self.first)));
+""", """\
+                    self.stage = Stage::Seal;
+                    self.at = grid.place(grid.offset(self.first));
+                    for _ in 0..grid.units(self.body.into()) {
+                        self.at = grid.place(self.at.wrapping_add(grid.unit()));
+                    }
+"""),
+    ],
 )
 mutant(
     "an image is put on trial before it is verified", SELECT,
@@ -168,8 +184,8 @@ mutant(
 )
 mutant(
     "an opening erases the sector that holds the state", WRITE,
-    "self.open(log, if anew { sector } else { log.following(sector) });",
-    "self.open(log, sector);",
+    "sector => log.following(sector),\n        };",
+    "sector => sector,\n        };",
     *BOTH,
 )
 mutant(
@@ -183,38 +199,38 @@ mutant(
 
 mutant(
     "records go on at the first blank stride", READ,
-    ".filter(|_| self.look == Look::States) {\n            current.next =",
-    ".filter(|current| self.look == Look::States && current.next >= self.stride) {\n            current.next =",
+    "if outcome.used > 0 && self.look == Look::States {\n            log.current.next =",
+    "if outcome.used > 0 && self.look == Look::States && log.current.next >= self.stride {\n            log.current.next =",
     *BOTH,
 )
 mutant(
     "strides of an invalid record are free", READ,
-    "            self.used(log, behind);\n        }\n        if let Some(record)",
-    "        }\n        if let Some(record)",
+    "let mut used = behind;",
+    "let mut used = 0;",
     *BOTH,
 )
 mutant(
     "a place that was given up is used again", WRITE,
-    "Some(self.first.saturating_add(log.extent(self.kind, log.sector(self.start))))\n        };",
-    "Some(self.first)\n        };",
+    "log.current.next = self.first.wrapping_add(self.extent);",
+    "log.current.next = self.first;",
     *BOTH,
 )
 mutant(
     "a record is given up without its ticks' room", WRITE,
-    "Some(self.first.saturating_add(log.extent(self.kind, log.sector(self.start))))\n        };",
-    "Some(self.first.saturating_add(log.grid.strides(self.kind.size(), 0) as u16))\n        };",
+    "log.current.next = self.first.wrapping_add(self.extent);",
+    "log.current.next = self.first.wrapping_add(log.grid.strides(self.kind.size(), 0));",
     *BOTH,
 )
 mutant(
     "a record follows the last one without its ticks' room", READ,
-    "self.used(log, self.stride.saturating_add(record.extent));",
-    "self.used(log, self.stride.saturating_add(record.written));",
+    "used = self.stride.wrapping_add(record.extent);",
+    "used = self.stride.wrapping_add(record.written);",
     *BOTH,
 )
 mutant(
     "an unreadable unit counts as blank", READER,
-    "let programmed = unit.is_none_or(",
-    "let programmed = unit.is_some_and(",
+    "let programmed = unreadable || !grid.is_blank(unit);",
+    "let programmed = !unreadable && !grid.is_blank(unit);",
     *BOTH,
 )
 
@@ -300,15 +316,22 @@ mutant(
 )
 mutant(
     "the log opens a sector that reads blank without an erase", WRITE,
-    "            Stage::Erase => Request::Erase(log.sector(self.start)),",
     """\
-            Stage::Erase if self.fences == 0 => Request::Read { at: self.start, len: log.grid.stride() },
-            Stage::Erase => Request::Erase(log.sector(self.start)),""",
+        if self.stage == Stage::Erase {
+            Request::Erase(""",
+    """\
+        if self.stage == Stage::Erase && self.fences == 0 {
+            Request::Read { at: self.start, len: log.grid.stride() }
+        } else if self.stage == Stage::Erase {
+            Request::Erase(""",
     *BOTH,
     also=[
         (WRITE, "        self.header = Header { generation: log.generation, before: 0, note: 0 };",
          "        self.fences = 0;\n        self.header = Header { generation: log.generation, before: 0, note: 0 };"),
-        (WRITE, "        if self.stage == Stage::VerifyNote {\n", """\
+        (WRITE, """\
+        let grid = log.grid;
+        let bytes = self.piece(grid, body);
+""", """\
         if self.stage == Stage::Erase {
             match read {
                 Some(read) if log.grid.is_blank(read) => self.prepare::<H>(log, body, 0),
@@ -316,7 +339,8 @@ mutant(
             }
             return None;
         }
-        if self.stage == Stage::VerifyNote {
+        let grid = log.grid;
+        let bytes = self.piece(grid, body);
 """),
     ],
 )
@@ -384,13 +408,13 @@ mutant(
 
 mutant(
     "notes are not looked at", READ,
-    "Look::States if self.states == 1 && self.best.before > 0 => {",
-    "Look::States if self.states == 0 => {",
+    "1 if self.best.before > 0 =>",
+    "1 if false =>",
     *DEEP,
 )
 mutant(
     "a sector is opened without a note", WRITE,
-    "let free = u16::from(current.note) <= last;",
+    "let free = u16::from(note) <= last;",
     "let free = false;",
     *DEEP,
 )
@@ -402,26 +426,30 @@ mutant(
 )
 mutant(
     "the first state of a sector wins", READ,
-    "if let Some(mut state) = state {",
-    "if let Some(mut state) = state.filter(|_| log.state.is_none()) {",
+    "                if self.look == Look::States {\n",
+    "                if self.look == Look::States && log.state.is_none() {\n",
     *BOTH,
 )
 mutant(
     "the first checkpoint of a start wins", READ,
-    "own.map_or(log.checkpoint, |(_, checkpoint)| checkpoint);",
-    "own.filter(|_| log.checkpoint == Checkpoint::NONE).map_or(log.checkpoint, |(_, checkpoint)| checkpoint);",
+    "                    log.checkpoint = checkpoint;\n",
+    """\
+                    if log.checkpoint.offset == Checkpoint::NONE.offset {
+                        log.checkpoint = checkpoint;
+                    }
+""",
     *DEEP,
 )
 mutant(
     "a record's check is not looked at", READER,
-    "seed.is_some_and(|seed| checked == Some(&check::<H>(seed, place.first, payload)));",
-    "seed.is_some_and(|seed| checked.is_some() || checked == Some(&check::<H>(seed, place.first, payload)));",
+    "let valid = body.get(kind.size()..).is_some_and(|rest| rest.starts_with(&right));",
+    "let valid = body.get(kind.size()..).is_some_and(|rest| !rest.is_empty() || rest.starts_with(&right));",
     *BOTH,
 )
 mutant(
     "a record's seal is not looked at", READER,
-    "extent, sealed: self.sealed, ticks })",
-    "extent, sealed: true, ticks })",
+    "written, extent, sealed, ticks })",
+    "written, extent, sealed: true, ticks })",
     *DEEP,
 )
 mutant(
@@ -441,8 +469,8 @@ mutant(
 
 mutant(
     "records are not read back", WRITE,
-    "        if !right {\n            return self.give_up",
-    "        if false {\n            return self.give_up",
+    "if !read.is_some_and(|read| read.starts_with(bytes)) {",
+    "if bytes.is_empty() {",
     *BOTH,
 )
 mutant(

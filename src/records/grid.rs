@@ -9,63 +9,76 @@ pub(crate) const CHECK_SIZE: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
     /// The unit as a power of two: 2 to 5.
-    shift: u8,
+    unit: u8,
+    /// The stride as a power of two: 6 or 7.
+    stride: u8,
     erased: u8,
 }
 
 impl Grid {
     pub(crate) const fn new(geometry: &Geometry) -> Self {
-        let shift = geometry.write_unit().trailing_zeros() as u8;
-        Self { shift: if shift < 2 { 2 } else { shift & 7 }, erased: geometry.erased() }
+        let unit = geometry.write_unit().trailing_zeros() as u8;
+        let unit = if unit < 2 { 2 } else { unit };
+        Self { unit, stride: if unit <= 3 { 6 } else { 7 }, erased: geometry.erased() }
     }
 
     /// Bytes of a unit.
     pub(crate) const fn unit(self) -> u32 {
-        1 << (self.shift & 7)
+        1 << (self.unit & 7)
     }
 
     /// Whole units in so many bytes.
     pub(crate) const fn units(self, bytes: u32) -> u32 {
-        bytes >> (self.shift & 7)
+        bytes >> (self.unit & 7)
     }
 
     /// Bytes of a stride.
     pub(crate) const fn stride(self) -> u32 {
-        if self.shift <= 3 {
-            64
-        } else {
-            128
-        }
+        1 << (self.stride & 7)
     }
 
-    /// Strides in so many bytes.
+    /// Whole strides in so many bytes.
     pub(crate) const fn strides_in(self, bytes: u32) -> u32 {
-        bytes >> if self.shift <= 3 { 6 } else { 7 }
+        bytes >> (self.stride & 7)
+    }
+
+    /// Where a stride begins in its sector.
+    pub(crate) const fn offset(self, stride: u16) -> u32 {
+        (stride as u32) << (self.stride & 7)
+    }
+
+    /// Bytes in front of `offset` in its stride.
+    pub(crate) const fn within(self, offset: u32) -> u32 {
+        offset & self.stride().wrapping_sub(1)
+    }
+
+    /// The place at `offset`, or the one behind it where a fence is.
+    pub(crate) const fn place(self, offset: u32) -> u32 {
+        if self.within(offset) == 0 {
+            offset.wrapping_add(self.unit())
+        } else {
+            offset
+        }
     }
 
     /// Places of a stride: its units but the fence.
     pub(crate) const fn places(self) -> u32 {
-        self.units(self.stride()).saturating_sub(1)
+        self.units(self.stride()).wrapping_sub(1)
     }
 
-    /// Places of a body: a payload of so many bytes and its check.
+    /// Bytes of a body, in whole units: a payload of so many bytes and its check.
     pub(crate) const fn body(self, payload: usize) -> u32 {
-        let bytes = (payload as u32).saturating_add(CHECK_SIZE as u32);
-        self.units(bytes.saturating_add(self.unit().saturating_sub(1)))
+        let bytes = (payload as u32).wrapping_add(CHECK_SIZE as u32);
+        bytes.wrapping_add(self.unit()).wrapping_sub(1) & self.unit().wrapping_neg()
     }
 
     /// Strides of a record with a payload of so many bytes and room for `ticks`.
-    pub(crate) const fn strides(self, payload: usize, ticks: u32) -> u32 {
-        let last = self.body(payload).saturating_add(ticks);
-        let (stride, _) = self.place(last);
-        stride.saturating_add(1)
-    }
-
-    /// The stride of a record's place, counted from the record's first, and its offset there in bytes.
-    pub(crate) const fn place(self, place: u32) -> (u32, u32) {
-        match (place.checked_div(self.places()), place.checked_rem(self.places())) {
-            (Some(stride), Some(unit)) => (stride, unit.saturating_add(1).saturating_mul(self.unit())),
-            _ => (0, 0),
+    #[inline(never)]
+    pub(crate) const fn strides(&self, payload: usize, ticks: u32) -> u16 {
+        let last = self.units(self.body(payload)).wrapping_add(ticks);
+        match last.checked_div(self.places()) {
+            Some(stride) => stride.wrapping_add(1) as u16,
+            None => 0,
         }
     }
 
@@ -94,6 +107,7 @@ mod tests {
             assert_eq!((grid.stride(), grid.places()), (stride, places), "write unit {write}");
             assert_eq!((grid.strides(88, 0), grid.strides(44, 0)), (state, checkpoint), "write unit {write}");
         }
-        assert_eq!(Grid::new(&geometry::ESP8266_4M).place(16), (1, 8));
+        let grid = Grid::new(&geometry::ESP8266_4M);
+        assert_eq!((grid.place(60), grid.place(64), grid.place(68)), (60, 68, 68));
     }
 }

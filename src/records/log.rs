@@ -12,8 +12,10 @@ use crate::layout::{Layout, Strategy, LOG_PAGE};
 /// The sector that records are appended to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Current {
-    /// Its first address.
+    /// Its first address, and its strides for records.
     pub(crate) start: u32,
+    pub(crate) strides: u16,
+    /// 0: there is no such sector.
     pub(crate) generation: u32,
     /// The first stride behind all that is used.
     pub(crate) next: u16,
@@ -25,13 +27,20 @@ pub(crate) struct Current {
     pub(crate) other: bool,
 }
 
-/// Room for ticks behind the state written last: the state's first stride, the next tick's place, and the one
-/// behind the last.
+impl Current {
+    pub(crate) const NONE: Self =
+        Self { start: 0, strides: 0, generation: 0, next: 0, note: 0, proven: false, other: false };
+
+    pub(crate) const fn exists(&self) -> bool {
+        self.generation > 0
+    }
+}
+
+/// Room for ticks behind the state written last: offsets of the next tick's place, and of the record's end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ticks {
-    pub(crate) first: u16,
-    pub(crate) place: u16,
-    pub(crate) end: u16,
+    pub(crate) next: u32,
+    pub(crate) end: u32,
 }
 
 /// The record log, as it was read and written.
@@ -51,7 +60,7 @@ pub(crate) struct Log<'d> {
     pub(crate) state: Option<State>,
     /// The state's checkpoint.
     pub(crate) checkpoint: Checkpoint,
-    pub(crate) current: Option<Current>,
+    pub(crate) current: Current,
     /// The highest of any valid header.
     pub(crate) generation: u32,
     pub(crate) ticks: Ticks,
@@ -72,44 +81,50 @@ impl<'d> Log<'d> {
             fresh: false,
             state: None,
             checkpoint: Checkpoint::NONE,
-            current: None,
+            current: Current::NONE,
             generation: 0,
             ticks: Ticks::default(),
         }
     }
 
     /// Forgets what was read: a write failed, or somebody else had the flash.
+    #[inline(never)]
     pub(crate) fn forget(&mut self) {
         (self.loaded, self.durable, self.fresh) = (false, false, false);
-        (self.state, self.checkpoint, self.current) = (None, Checkpoint::NONE, None);
+        (self.state, self.checkpoint.offset, self.current) = (None, Checkpoint::NONE.offset, Current::NONE);
         (self.generation, self.ticks) = (0, Ticks::default());
     }
 
-    /// The checkpoint that belongs to the state.
-    pub(crate) fn held(&self) -> Option<Checkpoint> {
-        let receiving = self.state.is_some_and(|state| state.phase == Phase::Receiving);
-        (receiving && self.checkpoint != Checkpoint::NONE).then_some(self.checkpoint)
+    /// Whether a checkpoint belongs to the state.
+    pub(crate) fn holds(&self) -> bool {
+        let receiving = self.state.as_ref().is_some_and(|state| state.phase == Phase::Receiving);
+        receiving && self.checkpoint.offset != Checkpoint::NONE.offset
     }
 
-    /// Strides that must be free behind the last used one of `sector`: for the largest record, or a checkpoint and its
+    /// The checkpoint that belongs to the state.
+    #[inline(always)] // of its 40 bytes most callers want four
+    pub(crate) fn held(&self) -> Option<Checkpoint> {
+        self.holds().then_some(self.checkpoint)
+    }
+
+    /// Strides that must be free behind the last used one of a sector of `strides`: for the largest record, or a checkpoint and its
     /// state.
-    pub(crate) fn reserve(&self, sector: Sector) -> u16 {
-        let state = self.grid.strides(STATE_SIZE, 0) as u16;
-        let pair = state.saturating_add(self.grid.strides(CHECKPOINT_SIZE, 0) as u16);
+    pub(crate) fn reserve(&self, strides: u16) -> u16 {
+        let pair = self.grid.strides(STATE_SIZE, 0).wrapping_add(self.grid.strides(CHECKPOINT_SIZE, 0));
         match self.layout.strategy() {
             Strategy::Select | Strategy::Foreign => pair,
-            Strategy::Swap => pair.max(self.exchange_extent(sector)),
+            Strategy::Swap => pair.max(self.exchange_extent(strides)),
         }
     }
 
     /// Strides of a state in an exchange: there is room for ticks.
-    fn exchange_extent(&self, sector: Sector) -> u16 {
-        let least = self.grid.strides(STATE_SIZE, 0) as u16;
-        let most = (self.strides(sector) / 4).clamp(least, 255);
-        most.min(self.grid.strides(STATE_SIZE, 240) as u16)
+    fn exchange_extent(&self, strides: u16) -> u16 {
+        let most = (strides / 4).min(255).max(self.grid.strides(STATE_SIZE, 0));
+        most.min(self.grid.strides(STATE_SIZE, 240))
     }
 
     /// Keeps a checkpoint that is not written, for as long as power lasts.
+    #[inline(never)]
     pub(crate) fn hold(&mut self, checkpoint: Checkpoint) {
         self.checkpoint = checkpoint;
     }
@@ -117,27 +132,21 @@ impl<'d> Log<'d> {
     /// Strides for records: all but the last, which is for notes.
     pub(crate) fn strides(&self, sector: Sector) -> u16 {
         // A larger sector is used in part: no sum of a stride and a record's own overflows.
-        u16::try_from(self.grid.strides_in(sector.size)).unwrap_or(u16::MAX).min(0x8000).saturating_sub(1)
+        self.grid.strides_in(sector.size).min(0x8000).wrapping_sub(1) as u16
     }
 
-    /// Strides of a record of this kind in `sector`.
-    pub(crate) fn extent(&self, kind: Kind, sector: Sector) -> u16 {
-        let exchange = self.state.is_some_and(|state| matches!(state.phase, Phase::Swapping | Phase::Reverting));
-        if kind == Kind::State && exchange {
-            self.exchange_extent(sector)
+    /// Strides of a record of this kind in a sector of `strides`.
+    pub(crate) fn extent(&self, kind: Kind, strides: u16) -> u16 {
+        if kind == Kind::State && self.state.as_ref().is_some_and(|state| state.phase.exchanges()) {
+            self.exchange_extent(strides)
         } else {
-            self.grid.strides(kind.size(), 0) as u16
+            self.grid.strides(kind.size(), 0)
         }
     }
 
     /// The first sector.
     pub(crate) fn first(&self) -> Sector {
         self.sector(self.layout.records_range().start)
-    }
-
-    /// The sector that records are appended to.
-    pub(crate) fn current_sector(&self) -> Option<Sector> {
-        self.current.map(|current| self.sector(current.start))
     }
 
     /// The sector at `address`; where sectors are small, those that make a [page](LOG_PAGE) with it.
@@ -240,6 +249,7 @@ impl Work {
     }
 
     /// Makes `state`, of a new start, the one that holds, and `checkpoint` its, both at once.
+    #[inline(never)]
     pub(crate) fn start<H: Sha256>(log: &mut Log<'_>, state: State, checkpoint: Checkpoint) -> Self {
         log.state = Some(state);
         log.hold(checkpoint);
@@ -259,8 +269,10 @@ impl Work {
             log.forget();
             return Self::new(Job::Failed);
         }
-        let mut work = Self::none();
-        work.job = Job::Write(Write::append::<H>(log, &mut work.body.0, first, last));
+        let mut work = Self::new(Job::Write(Write::new(first, last)));
+        if let Job::Write(write) = &mut work.job {
+            write.begin::<H>(log, &mut work.body.0);
+        }
         work
     }
 

@@ -1,5 +1,6 @@
 //! What records say, byte for byte (`docs/records.md`, section 2).
 
+use super::grid::CHECK_SIZE;
 use crate::digest::{digest, Digest, Sha256};
 use crate::layout::Slot;
 
@@ -16,25 +17,18 @@ const VERSION: u8 = 1;
 const MAGIC: [u8; 4] = *b"LGRL";
 const SEED: [u8; 4] = *b"LGR1";
 
-/// What a record is.
+/// What a record is; the value is its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Header,
+    Header = 1,
     State,
     Checkpoint,
 }
 
 impl Kind {
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            Self::Header => 1,
-            Self::State => 2,
-            Self::Checkpoint => 3,
-        }
-    }
-
-    pub(crate) const fn of(number: u8) -> Option<Self> {
-        match number {
+    /// The kind of the record whose body this is.
+    pub(crate) const fn of([number, ..]: &[u8; MAX_BODY]) -> Option<Self> {
+        match *number {
             1 => Some(Self::Header),
             2 => Some(Self::State),
             3 => Some(Self::Checkpoint),
@@ -51,9 +45,12 @@ impl Kind {
     }
 }
 
-/// The check of a record that begins at `stride` of a sector of `generation`.
-pub(crate) fn check<H: Sha256>(generation: u32, stride: u16, payload: &[u8]) -> [u8; 4] {
-    let Digest([c0, c1, c2, c3, ..]) = digest::<H>(&[&SEED, &generation.to_le_bytes(), &stride.to_le_bytes(), payload]);
+/// The check of a record that begins at `stride` of a sector of `generation`, with a payload of `size` bytes.
+#[inline(never)]
+pub(crate) fn check<H: Sha256>(generation: u32, stride: u16, body: &[u8; MAX_BODY], size: usize) -> [u8; CHECK_SIZE] {
+    let mut seed = [0; 10];
+    Room(&mut seed).put(SEED).put(generation.to_le_bytes()).put(stride.to_le_bytes());
+    let Digest([c0, c1, c2, c3, ..]) = digest::<H>(&[&seed, body.get(..size).unwrap_or_default()]);
     [c0, c1, c2, c3]
 }
 
@@ -70,28 +67,29 @@ pub(crate) struct Header {
 
 impl Header {
     /// The payload, for units of `unit` bytes.
-    pub(crate) fn encode(&self, unit: u32) -> [u8; HEADER_SIZE] {
-        let [g0, g1, g2, g3] = self.generation.to_le_bytes();
-        let [b0, b1, b2, b3] = self.before.to_le_bytes();
-        let [n0, n1] = self.note.to_le_bytes();
-        let [m0, m1, m2, m3] = MAGIC;
-        [Kind::Header.number(), 1, VERSION, unit as u8, g0, g1, g2, g3, m0, m1, m2, m3, b0, b1, b2, b3, n0, n1, 0, 0]
+    pub(crate) fn encode(&self, unit: u32, body: &mut [u8; MAX_BODY]) {
+        Room(body)
+            .put([Kind::Header as u8, 1, VERSION, unit as u8])
+            .put(self.generation.to_le_bytes())
+            .put(MAGIC)
+            .put(self.before.to_le_bytes())
+            .put(self.note.to_le_bytes());
     }
 
-    pub(crate) fn decode(payload: &[u8], unit: u32) -> Option<Self> {
-        let mut fields = Fields(payload.get(..HEADER_SIZE)?);
-        let [kind, _, version, units] = fields.take()?;
-        let generation = u32::from_le_bytes(fields.take()?);
-        let magic: [u8; 4] = fields.take()?;
-        let before = u32::from_le_bytes(fields.take()?);
-        let note = u16::from_le_bytes(fields.take()?);
-        let fits = kind == Kind::Header.number() && version == VERSION && u32::from(units) == unit && magic == MAGIC;
-        let reserved = fields.take()? == [0; 2];
-        (fits && reserved && (1..u32::MAX).contains(&generation)).then_some(Self { generation, before, note })
+    pub(crate) fn decode(body: &[u8; MAX_BODY], unit: u32) -> Option<Self> {
+        let mut fields = Fields(body);
+        let [kind, _, version, units] = fields.take();
+        let fits = [*kind, *version, *units] == [Kind::Header as u8, VERSION, unit as u8];
+        let generation = u32::from_le_bytes(*fields.take());
+        let fits = fits && *fields.take() == MAGIC;
+        let before = u32::from_le_bytes(*fields.take());
+        let note = u16::from_le_bytes(*fields.take());
+        let fits = fits && *fields.take() == [0; 2];
+        (fits && (1..u32::MAX).contains(&generation)).then_some(Self { generation, before, note })
     }
 }
 
-/// What becomes of the update that was started last.
+/// What becomes of the update that was started last; the value is its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     #[default]
@@ -103,8 +101,24 @@ pub(crate) enum Phase {
     Reverting,
 }
 
-const PHASES: [Phase; 6] =
-    [Phase::Confirmed, Phase::Receiving, Phase::Pending, Phase::Swapping, Phase::Trial, Phase::Reverting];
+impl Phase {
+    const fn of(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Confirmed,
+            1 => Self::Receiving,
+            2 => Self::Pending,
+            3 => Self::Swapping,
+            4 => Self::Trial,
+            5 => Self::Reverting,
+            _ => return None,
+        })
+    }
+
+    /// Slots are being exchanged: the state's record has room for ticks.
+    pub(crate) const fn exchanges(self) -> bool {
+        matches!(self, Self::Swapping | Self::Reverting)
+    }
+}
 
 /// Why the last update did not stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +126,7 @@ const PHASES: [Phase; 6] =
 #[non_exhaustive]
 pub enum Reason {
     /// It was not confirmed in the attempts it had.
-    NotConfirmed,
+    NotConfirmed = 1,
     /// It did not verify when it was to start.
     Invalid,
     /// The application asked to go back.
@@ -123,8 +137,20 @@ pub enum Reason {
     Foreign,
 }
 
-const REASONS: [Reason; 5] =
-    [Reason::NotConfirmed, Reason::Invalid, Reason::Rejected, Reason::Fallback, Reason::Foreign];
+impl Reason {
+    /// The reason of this number, none for 0.
+    const fn of(number: u8) -> Option<Option<Self>> {
+        Some(Some(match number {
+            0 => return Some(None),
+            1 => Self::NotConfirmed,
+            2 => Self::Invalid,
+            3 => Self::Rejected,
+            4 => Self::Fallback,
+            5 => Self::Foreign,
+            _ => return None,
+        }))
+    }
+}
 
 impl core::fmt::Display for Reason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -181,6 +207,7 @@ pub(crate) struct State {
 
 impl State {
     /// A device that never had an update, its confirmed image in `slot`.
+    #[inline(never)]
     pub(crate) const fn new(slot: Slot, security_counter: u32) -> Self {
         Self {
             start: 0,
@@ -199,50 +226,56 @@ impl State {
     }
 
     /// The payload, in a record of `strides`.
-    pub(crate) fn encode(&self, strides: u16) -> [u8; STATE_SIZE] {
-        let mut bytes = [0; STATE_SIZE];
-        let number = |index: Option<usize>| index.map_or(0, |index| index as u8);
-        let mut room = bytes.iter_mut();
-        let mut put = |field: &[u8]| room.by_ref().zip(field).for_each(|(byte, value)| *byte = *value);
-        put(&[Kind::State.number(), strides as u8]);
-        put(&self.start.to_le_bytes());
-        put(&self.security_counter.to_le_bytes());
-        put(&self.next_counter.to_le_bytes());
-        put(&[number(PHASES.iter().position(|phase| *phase == self.phase)), u8::from(self.slot == Slot::B)]);
-        put(&self.step.to_le_bytes());
-        put(&self.extent.to_le_bytes());
-        let reason = self.reason.and_then(|reason| REASONS.iter().position(|other| *other == reason));
-        put(&[self.limit, reason.map_or(0, |index| (index as u8).saturating_add(1))]);
-        put(&self.update.0);
-        put(&self.image.0);
-        put(&self.failed.0);
-        bytes
+    pub(crate) fn encode(&self, strides: u16, body: &mut [u8; MAX_BODY]) {
+        Room(body)
+            .put([Kind::State as u8, strides as u8])
+            .put(self.start.to_le_bytes())
+            .put(self.security_counter.to_le_bytes())
+            .put(self.next_counter.to_le_bytes())
+            .put([self.phase as u8, u8::from(self.slot == Slot::B)])
+            .put(self.step.to_le_bytes())
+            .put(self.extent.to_le_bytes())
+            .put([self.limit, self.reason.map_or(0, |reason| reason as u8)])
+            .put(self.update.0)
+            .put(self.image.0)
+            .put(self.failed.0);
     }
 
-    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
-        let mut fields = Fields(payload.get(2..STATE_SIZE)?);
-        let state = Self {
-            start: u16::from_le_bytes(fields.take()?),
-            security_counter: u32::from_le_bytes(fields.take()?),
-            next_counter: u32::from_le_bytes(fields.take()?),
-            phase: *PHASES.get(usize::from(fields.byte()?))?,
-            slot: match fields.byte()? {
-                0 => Slot::A,
-                1 => Slot::B,
-                _ => return None,
-            },
-            step: u16::from_le_bytes(fields.take()?),
-            extent: u32::from_le_bytes(fields.take()?),
-            limit: fields.byte()?,
-            reason: match fields.byte()? {
-                0 => None,
-                number => Some(*REASONS.get(usize::from(number.saturating_sub(1)))?),
-            },
-            update: Digest(fields.take()?),
-            image: ImageId(fields.take()?),
-            failed: ImageId(fields.take()?),
+    pub(crate) fn decode(body: &[u8; MAX_BODY]) -> Option<Self> {
+        let mut fields = Fields(body);
+        let [_, _] = fields.take();
+        let start = u16::from_le_bytes(*fields.take());
+        let security_counter = u32::from_le_bytes(*fields.take());
+        let next_counter = u32::from_le_bytes(*fields.take());
+        let [phase, slot] = fields.take();
+        let phase = Phase::of(*phase)?;
+        let slot = match slot {
+            0 => Slot::A,
+            1 => Slot::B,
+            _ => return None,
         };
-        (fields.take()? == [0; 2]).then_some(state)
+        let step = u16::from_le_bytes(*fields.take());
+        let extent = u32::from_le_bytes(*fields.take());
+        let [limit, reason] = fields.take();
+        let (limit, reason) = (*limit, Reason::of(*reason)?);
+        let (update, image, failed) = (fields.take(), fields.take(), fields.take());
+        if *fields.take() != [0; 2] {
+            return None;
+        }
+        Some(Self {
+            start,
+            security_counter,
+            next_counter,
+            phase,
+            slot,
+            step,
+            extent,
+            limit,
+            reason,
+            update: Digest(*update),
+            image: ImageId(*image),
+            failed: ImageId(*failed),
+        })
     }
 }
 
@@ -263,40 +296,52 @@ impl Checkpoint {
     /// Stands for none, in four bytes less than an `Option`: no slot has that offset.
     pub(crate) const NONE: Self = Self { offset: u32::MAX, ..Self::START };
 
-    pub(crate) fn encode(&self, start: u16, strides: u16) -> [u8; CHECKPOINT_SIZE] {
-        let mut bytes = [0; CHECKPOINT_SIZE];
-        let mut room = bytes.iter_mut();
-        let mut put = |field: &[u8]| room.by_ref().zip(field).for_each(|(byte, value)| *byte = *value);
-        put(&[Kind::Checkpoint.number(), strides as u8]);
-        put(&start.to_le_bytes());
-        put(&self.offset.to_le_bytes());
-        put(&self.payload.to_le_bytes());
-        put(&self.hash.0);
-        bytes
+    /// The payload, in a record of `strides`, for the state of this start.
+    pub(crate) fn encode(&self, start: u16, strides: u16, body: &mut [u8; MAX_BODY]) {
+        Room(body)
+            .put([Kind::Checkpoint as u8, strides as u8])
+            .put(start.to_le_bytes())
+            .put(self.offset.to_le_bytes())
+            .put(self.payload.to_le_bytes())
+            .put(self.hash.0);
     }
 
     /// The checkpoint, and the start it belongs to.
-    pub(crate) fn decode(payload: &[u8]) -> Option<(u16, Self)> {
-        let mut fields = Fields(payload.get(2..CHECKPOINT_SIZE)?);
-        let start = u16::from_le_bytes(fields.take()?);
-        let offset = u32::from_le_bytes(fields.take()?);
-        let payload = u32::from_le_bytes(fields.take()?);
-        Some((start, Self { offset, payload, hash: Digest(fields.take()?) }))
+    pub(crate) fn decode(body: &[u8; MAX_BODY]) -> (u16, Self) {
+        let mut fields = Fields(body);
+        let [_, _] = fields.take();
+        let start = u16::from_le_bytes(*fields.take());
+        let offset = u32::from_le_bytes(*fields.take());
+        let payload = u32::from_le_bytes(*fields.take());
+        (start, Self { offset, payload, hash: Digest(*fields.take()) })
     }
 }
 
-/// Little fields, one after the other.
+/// Little fields, one after the other; zeros where there are none. The compiler knows every length.
 struct Fields<'b>(&'b [u8]);
 
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
+impl<'b> Fields<'b> {
+    #[inline(always)]
+    fn take<const N: usize>(&mut self) -> &'b [u8; N] {
+        let (field, rest) = self.0.split_first_chunk().unwrap_or((&[0; N], &[]));
         self.0 = rest;
-        Some(*field)
+        field
     }
+}
 
-    fn byte(&mut self) -> Option<u8> {
-        self.take().map(|[byte]| byte)
+/// Room for little fields, one after the other.
+struct Room<'b>(&'b mut [u8]);
+
+impl Room<'_> {
+    #[inline(always)]
+    fn put<const N: usize>(self, field: [u8; N]) -> Self {
+        match self.0.split_first_chunk_mut() {
+            Some((room, rest)) => {
+                *room = field;
+                Self(rest)
+            }
+            None => Self(&mut []),
+        }
     }
 }
 
@@ -305,9 +350,26 @@ impl Fields<'_> {
 mod tests {
     use super::*;
 
+    const PHASES: [Phase; 6] =
+        [Phase::Confirmed, Phase::Receiving, Phase::Pending, Phase::Swapping, Phase::Trial, Phase::Reverting];
+    const REASONS: [Option<Reason>; 6] = [
+        None,
+        Some(Reason::NotConfirmed),
+        Some(Reason::Invalid),
+        Some(Reason::Rejected),
+        Some(Reason::Fallback),
+        Some(Reason::Foreign),
+    ];
+
+    fn encoded(encode: impl FnOnce(&mut [u8; MAX_BODY])) -> [u8; MAX_BODY] {
+        let mut body = [0; MAX_BODY];
+        encode(&mut body);
+        body
+    }
+
     #[test]
     fn a_state_reads_as_it_was_written() {
-        for (phase, reason) in PHASES.into_iter().zip([None].into_iter().chain(REASONS.into_iter().map(Some))) {
+        for (number, (phase, reason)) in PHASES.into_iter().zip(REASONS).enumerate() {
             let state = State {
                 start: 0x1234,
                 security_counter: 0xDEAD_BEEF,
@@ -322,13 +384,14 @@ mod tests {
                 image: ImageId([2; 16]),
                 failed: ImageId([3; 16]),
             };
-            assert_eq!(State::decode(&state.encode(2)), Some(state));
+            let body = encoded(|body| state.encode(2, body));
+            assert_eq!((State::decode(&body), body[12], body[21]), (Some(state), number as u8, number as u8));
         }
     }
 
     #[test]
     fn values_out_of_their_tables_are_no_state() {
-        let good = State::new(Slot::A, 1).encode(2);
+        let good = encoded(|body| State::new(Slot::A, 1).encode(2, body));
         for (at, value) in [(12, 6), (13, 2), (21, 6), (86, 1), (87, 1)] {
             let mut bad = good;
             bad[at] = value;
@@ -339,10 +402,10 @@ mod tests {
     #[test]
     fn a_header_is_for_its_unit_and_version_only() {
         let header = Header { generation: 5, before: 4, note: 30 };
-        let good = header.encode(8);
+        let good = encoded(|body| header.encode(8, body));
         assert_eq!(Header::decode(&good, 8), Some(header));
         assert_eq!(Header::decode(&good, 4), None);
-        assert_eq!(Header::decode(&Header::default().encode(8), 8), None);
+        assert_eq!(Header::decode(&encoded(|body| Header::default().encode(8, body)), 8), None);
         for at in [0, 2, 8, 11, 18, 19] {
             let mut bad = good;
             bad[at] ^= 1;

@@ -27,17 +27,18 @@ enum Look {
 #[derive(Debug)]
 pub(crate) struct Find {
     look: Look,
-    /// The sector that is read, and in it the stride.
-    start: u32,
+    /// States in the sector that is read.
+    states: u8,
+    /// The stride that is read, 0 while headers are looked at; its sector's first address, and strides for records.
     stride: u16,
+    strides: u16,
+    start: u32,
     reader: Reader,
     /// Generations above are through.
     most: u32,
-    /// The best header so far, and its sector.
+    /// The best header so far, and its sector's first address.
     best: Header,
     best_start: u32,
-    /// States in the sector that is read.
-    states: u8,
 }
 
 impl Find {
@@ -45,19 +46,20 @@ impl Find {
         let sector = log.first();
         Self {
             look: Look::Headers,
-            start: sector.start,
+            states: 0,
             stride: 0,
+            strides: log.strides(sector),
+            start: sector.start,
             reader: Reader::new(),
             most: u32::MAX,
             best: Header::default(),
-            best_start: 0,
-            states: 0,
+            best_start: sector.start,
         }
     }
 
     pub(crate) fn request(&self, log: &Log<'_>) -> Request<'_> {
         let (at, len) = self.reader.wanted(log.grid, self.stride, log.least.into());
-        Request::Read { at: self.start.saturating_add(at), len }
+        Request::Read { at: self.start.wrapping_add(at), len }
     }
 
     /// Gives whether all is known.
@@ -67,147 +69,118 @@ impl Find {
         body: &mut [u8; MAX_BODY],
         bytes: Option<&[u8]>,
     ) -> bool {
-        let seed = match self.look {
-            Look::Headers | Look::OtherHeaders | Look::Before => None,
-            Look::Notes => Some(self.best.before),
-            Look::States | Look::Checkpoints | Look::OtherStates => Some(self.best.generation),
-        };
-        let place = Place { first: self.stride, strides: log.strides(log.sector(self.start)), seed };
+        let (first, strides) = (self.stride, self.strides);
+        let place = Place { first, strides, generation: self.best.generation };
         let Some(outcome) = self.reader.take::<H>(log.grid, place, body, log.least.into(), bytes) else { return false };
-        match self.look {
-            Look::Headers | Look::OtherHeaders | Look::Before => self.header(log, body, outcome),
-            _ => self.record(log, body, outcome),
+        if first == 0 {
+            self.header(log, body, outcome)
+        } else if first < strides {
+            self.record(log, body, outcome)
+        } else {
+            self.notes(log, outcome.used)
         }
     }
 
     /// A header is read: the next one's turn, or all are through.
     fn header(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], outcome: Outcome) -> bool {
-        let header = Header::decode(body, log.grid.unit())
-            .filter(|_| outcome.record.is_some_and(|record| record.kind == Kind::Header));
+        let header = outcome.record.and_then(|_| Header::decode(body, log.grid.unit()));
         if let Some(header) = header {
             log.generation = log.generation.max(header.generation);
             if self.look == Look::Before {
                 if header.generation == self.best.before {
-                    self.records(Look::Notes, self.start, log.strides(log.sector(self.start)));
-                    return false;
+                    return self.records(Look::Notes, self.strides);
                 }
             } else if header.generation <= self.most && header.generation > self.best.generation {
                 (self.best, self.best_start) = (header, self.start);
             }
         }
         if let Some(sector) = log.after(log.sector(self.start)) {
-            self.headers(self.look, sector);
-            return false;
+            return self.headers(log, self.look, sector);
         }
         match self.look {
             // The sector before is gone: nothing speaks against this one.
             Look::Before => self.counts(log),
-            _ if self.best.generation == 0 => {
-                log.loaded = true;
-                true
-            }
-            Look::OtherHeaders => {
-                self.records(Look::OtherStates, self.best_start, 1);
-                false
-            }
+            _ if self.best.generation == 0 => true,
+            Look::OtherHeaders => self.best(log, Look::OtherStates),
             _ => {
-                let (start, Header { generation, .. }) = (self.best_start, self.best);
-                log.current = Some(Current { start, generation, next: 1, note: 0, proven: false, other: false });
+                self.best(log, Look::States);
+                let (start, strides, generation) = (self.start, self.strides, self.best.generation);
+                log.current = Current { start, strides, generation, next: 1, ..Current::NONE };
                 self.states = 0;
-                self.records(Look::States, start, 1);
                 false
             }
         }
     }
 
-    /// A place is read: the next one's turn, or the sector is through.
+    /// A place is read: the next one's turn.
     fn record(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], outcome: Outcome) -> bool {
-        let strides = log.strides(log.sector(self.start));
-        if self.stride >= strides {
-            return self.notes(log, outcome.used);
-        }
-        let mut behind = self.stride.saturating_add(1);
-        if outcome.used > 0 {
-            self.used(log, behind);
-        }
-        if let Some(record) = outcome.record.filter(|record| self.keep(log, body, record)) {
-            self.used(log, self.stride.saturating_add(record.extent));
-            behind = self.stride.saturating_add(record.written);
-        } else if outcome.used > 0 && self.look == Look::States {
+        let mut behind = self.stride.wrapping_add(1);
+        let mut used = behind;
+        match outcome.record {
+            Some(record) if self.keep(log, body, &record) => {
+                used = self.stride.wrapping_add(record.extent);
+                behind = self.stride.wrapping_add(record.written);
+            }
             // A torn record behind the state may come to light at the next boot.
-            log.durable = false;
-        }
-        self.records(self.look, self.start, behind.min(strides));
-        false
-    }
-
-    /// The last stride is read, of whose units so many are used for notes.
-    fn notes(&mut self, log: &mut Log<'_>, used: u8) -> bool {
-        match (self.look, &mut log.current) {
-            // Another opening was begun since: what the sector that was opened shows may be half erased.
-            (Look::Notes, _) if u16::from(used) > self.best.note.saturating_add(1) => return self.next_best(log),
-            (Look::States, Some(current)) => current.note = used,
+            _ if outcome.used > 0 && self.look == Look::States => log.durable = false,
             _ => {}
         }
-        self.through(log)
+        if outcome.used > 0 && self.look == Look::States {
+            log.current.next = used.max(log.current.next);
+        }
+        self.records(self.look, behind)
     }
 
-    /// Everything in front of `end` is used.
-    fn used(&self, log: &mut Log<'_>, end: u16) {
-        if let Some(current) = log.current.as_mut().filter(|_| self.look == Look::States) {
-            current.next = current.next.max(end);
+    /// The last stride is read, of whose units so many are used for notes: the sector is through.
+    fn notes(&mut self, log: &mut Log<'_>, used: u8) -> bool {
+        match self.look {
+            // Another opening was begun since: what the sector that was opened shows may be half erased.
+            Look::Notes if u16::from(used) > self.best.note.saturating_add(1) => self.next_best(log),
+            Look::Notes => self.counts(log),
+            Look::States => {
+                log.current.note = used;
+                match self.states {
+                    0 => self.next_best(log),
+                    1 if self.best.before > 0 => self.headers(log, Look::Before, log.first()),
+                    _ => self.counts(log),
+                }
+            }
+            Look::Checkpoints => self.known(log),
+            _ => log.current.other || self.next_best(log),
         }
     }
 
     /// Whether the record is one; if so, what it says is kept.
     fn keep(&mut self, log: &mut Log<'_>, body: &[u8; MAX_BODY], record: &Found) -> bool {
-        let state = State::decode(body).filter(|_| record.kind == Kind::State);
-        let checkpoint = Checkpoint::decode(body).filter(|_| record.kind == Kind::Checkpoint);
-        match (self.look, &mut log.current) {
-            (Look::States, Some(current)) => {
-                if let Some(mut state) = state {
-                    if matches!(state.phase, Phase::Swapping | Phase::Reverting) {
+        match record.kind {
+            Kind::Header => return false,
+            Kind::State => {
+                let Some(state) = State::decode(body) else { return false };
+                if self.look == Look::States {
+                    let state = log.state.insert(state);
+                    if state.phase.exchanges() {
                         state.step = state.step.saturating_add(record.ticks);
                     }
                     self.states = self.states.saturating_add(1);
-                    current.proven |= record.sealed;
-                    (log.state, log.durable) = (Some(state), record.sealed);
+                    log.current.proven |= record.sealed;
+                    log.durable = record.sealed;
+                }
+                log.current.other |= self.look == Look::OtherStates;
+            }
+            Kind::Checkpoint => {
+                let (start, checkpoint) = Checkpoint::decode(body);
+                if self.look == Look::Checkpoints && log.state.as_ref().is_some_and(|state| state.start == start) {
+                    log.checkpoint = checkpoint;
                 }
             }
-            (Look::Checkpoints, _) => {
-                let start = log.state.map(|state| state.start);
-                let own = checkpoint.filter(|(of, _)| Some(*of) == start);
-                log.checkpoint = own.map_or(log.checkpoint, |(_, checkpoint)| checkpoint);
-            }
-            (Look::OtherStates, Some(current)) => current.other |= state.is_some(),
-            _ => {}
         }
-        state.is_some() || checkpoint.is_some()
-    }
-
-    /// A sector is through.
-    fn through(&mut self, log: &mut Log<'_>) -> bool {
-        match self.look {
-            Look::States if log.state.is_none() => self.next_best(log),
-            Look::States if self.states == 1 && self.best.before > 0 => {
-                self.headers(Look::Before, log.first());
-                false
-            }
-            Look::States | Look::Notes => self.counts(log),
-            Look::Checkpoints => self.known(log),
-            _ if log.current.is_some_and(|current| current.other) => {
-                log.loaded = true;
-                true
-            }
-            _ => self.next_best(log),
-        }
+        true
     }
 
     /// The sector counts: its checkpoint is looked for.
     fn counts(&mut self, log: &mut Log<'_>) -> bool {
-        if log.state.is_some_and(|state| state.phase == Phase::Receiving) {
-            self.records(Look::Checkpoints, self.best_start, 1);
-            return false;
+        if log.state.as_ref().is_some_and(|state| state.phase == Phase::Receiving) {
+            return self.best(log, Look::Checkpoints);
         }
         self.known(log)
     }
@@ -215,13 +188,9 @@ impl Find {
     /// The current sector is known.
     fn known(&mut self, log: &mut Log<'_>) -> bool {
         // A later opening that was cut may come to light at the next boot.
-        log.durable &= log.current.is_some_and(|current| current.generation == log.generation);
-        if log.current.is_some_and(|current| current.proven) {
-            log.loaded = true;
-            return true;
-        }
+        log.durable &= log.current.generation == log.generation;
         self.look = Look::OtherHeaders;
-        self.next_best(log)
+        log.current.proven || self.next_best(log)
     }
 
     /// The sector does not count: the one of the next lower generation is looked for.
@@ -229,22 +198,31 @@ impl Find {
         self.most = self.best.generation.saturating_sub(1);
         self.best = Header::default();
         if matches!(self.look, Look::OtherHeaders | Look::OtherStates) {
-            self.headers(Look::OtherHeaders, log.first());
-        } else {
-            (log.current, log.state, log.durable) = (None, None, false);
-            self.headers(Look::Headers, log.first());
+            return self.headers(log, Look::OtherHeaders, log.first());
         }
+        (log.current, log.state, log.durable) = (Current::NONE, None, false);
+        self.headers(log, Look::Headers, log.first())
+    }
+
+    // What is next: not all is known yet.
+
+    /// The header of `sector`.
+    #[inline(never)]
+    fn headers(&mut self, log: &Log<'_>, look: Look, sector: Sector) -> bool {
+        (self.start, self.strides) = (sector.start, log.strides(sector));
+        self.records(look, 0)
+    }
+
+    /// The records of the best header's sector.
+    fn best(&mut self, log: &Log<'_>, look: Look) -> bool {
+        self.headers(log, look, log.sector(self.best_start));
+        self.records(look, 1)
+    }
+
+    /// The place at `stride` of the same sector.
+    #[inline(never)]
+    fn records(&mut self, look: Look, stride: u16) -> bool {
+        (self.look, self.stride, self.reader) = (look, stride, Reader::new());
         false
-    }
-
-    /// The header of `sector` is next.
-    fn headers(&mut self, look: Look, sector: Sector) {
-        self.records(look, sector.start, 0);
-    }
-
-    /// The place at `stride` of the sector at `start` is next.
-    fn records(&mut self, look: Look, start: u32, stride: u16) {
-        (self.look, self.start, self.stride) = (look, start, stride);
-        self.reader = Reader::new();
     }
 }

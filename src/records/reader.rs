@@ -1,7 +1,8 @@
 //! Reads one record, stride by stride: what it is, and what is durable of it (`docs/records.md`, section 1, Reading).
 
-use super::grid::{Grid, CHECK_SIZE};
-use super::payload::{check, Header, Kind, MAX_BODY};
+use super::grid::Grid;
+use super::payload::{check, Kind, MAX_BODY};
+use crate::block::copy;
 use crate::digest::Sha256;
 
 /// A valid record. Its payload is at the front of the body buffer.
@@ -23,38 +24,42 @@ pub(crate) struct Outcome {
     pub(crate) record: Option<Found>,
 }
 
-/// Where a record may begin: its first stride, the strides of its sector, and the sector's generation, if it is known.
+/// Where a record may begin: its first stride, the strides of its sector, and the sector's generation; a header has
+/// its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) first: u16,
     pub(crate) strides: u16,
-    pub(crate) seed: Option<u32>,
+    pub(crate) generation: u32,
 }
 
 /// The record that may begin at a place, as far as it is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader {
-    /// The stride being read, counted from the record's first, and the bytes of it that are through (piece by piece after
-    /// a read error).
-    stride: u16,
-    through: u8,
+    /// Units that are through, and whether the rest of the stride is read piece by piece, after a read error.
+    through: u16,
     piecewise: bool,
     used: u8,
-    fence: bool,
+    /// The fence is there, and every unit of the body.
     whole: bool,
-    sealed: bool,
-    ticks: u16,
+    /// Places of the body, as far as is known.
+    body: u8,
+    /// Places behind the body up to the last that is programmed: the seal, then its ticks.
+    marked: u16,
 }
 
 impl Reader {
     pub(crate) const fn new() -> Self {
-        Self { stride: 0, through: 0, piecewise: false, used: 0, fence: false, whole: true, sealed: false, ticks: 0 }
+        Self { through: 0, piecewise: false, used: 0, whole: true, body: 1, marked: 0 }
+    }
+
+    fn bytes(&self, grid: Grid) -> u32 {
+        u32::from(self.through).wrapping_mul(grid.unit())
     }
 
     /// Offset in the sector, and number, of the bytes to be read: a stride, or after an error `least` bytes of it.
     pub(crate) fn wanted(&self, grid: Grid, first: u16, least: u32) -> (u32, u32) {
-        let stride = u32::from(first).saturating_add(self.stride.into());
-        let at = stride.saturating_mul(grid.stride()).saturating_add(self.through.into());
+        let at = grid.offset(first).wrapping_add(self.bytes(grid));
         (at, if self.piecewise { least } else { grid.stride() })
     }
 
@@ -67,79 +72,82 @@ impl Reader {
         least: u32,
         bytes: Option<&[u8]>,
     ) -> Option<Outcome> {
-        let Some(bytes) = bytes.or(if self.piecewise { Some(&[]) } else { None }) else {
+        if bytes.is_none() && !self.piecewise {
             self.piecewise = true;
             return None;
-        };
-        let taken = if self.piecewise { least } else { grid.stride() };
-        let mut rest = bytes;
+        }
+        let (_, taken) = self.wanted(grid, 0, least);
+        let mut rest = bytes.unwrap_or_default();
         for _ in 0..grid.units(taken) {
             let (unit, more) = rest.split_at_checked(grid.unit() as usize).unwrap_or_default();
             rest = more;
-            self.unit(grid, body, (!unit.is_empty()).then_some(unit));
-            self.through = self.through.saturating_add(grid.unit() as u8);
+            self.unit(&grid, body, unit);
         }
-        if u32::from(self.through) < grid.stride() {
+        if grid.within(self.bytes(grid)) > 0 {
             return None;
         }
-        (self.stride, self.through, self.piecewise) = (self.stride.saturating_add(1), 0, false);
+        self.piecewise = false;
         self.judge::<H>(grid, place, body)
     }
 
-    /// One unit more, none if it is unreadable.
-    fn unit(&mut self, grid: Grid, body: &mut [u8; MAX_BODY], unit: Option<&[u8]>) {
-        let programmed = unit.is_none_or(|bytes| !grid.is_blank(bytes));
-        if self.stride == 0 && programmed {
-            self.used = grid.units(self.through.into()).saturating_add(1) as u8;
+    /// One unit more, empty if it is unreadable.
+    #[inline(never)]
+    fn unit(&mut self, grid: &Grid, body: &mut [u8; MAX_BODY], unit: &[u8]) {
+        let unreadable = unit.is_empty();
+        let programmed = unreadable || !grid.is_blank(unit);
+        let number = self.through;
+        self.through = number.wrapping_add(1);
+        let stride = grid.strides_in(u32::from(number).wrapping_mul(grid.unit())) as u16;
+        if programmed && stride == 0 {
+            self.used = self.through as u8;
         }
-        let Some(before) = grid.units(self.through.into()).checked_sub(1) else {
-            self.fence |= programmed && self.stride == 0;
+        let in_stride = u32::from(number) & grid.places();
+        if in_stride == 0 {
+            self.whole &= programmed || stride > 0;
             return;
-        };
-        let place = u32::from(self.stride).saturating_mul(grid.places()).saturating_add(before);
-        let size = grid.unit() as usize;
-        let seal = if place == 0 { 1 } else { Self::kind(body).map_or(0, |kind| grid.body(kind.size())) };
-        if place < seal {
-            let from = (place as usize).saturating_mul(size);
-            match (unit, body.get_mut(from..from.saturating_add(size))) {
-                (Some(bytes), Some(room)) if bytes.len() == room.len() => room.copy_from_slice(bytes),
-                _ => self.whole = false,
-            }
-        } else if place == seal {
-            self.sealed = programmed;
-        } else if programmed {
-            self.ticks = place.saturating_sub(seal) as u16;
         }
-    }
-
-    fn kind(body: &[u8; MAX_BODY]) -> Option<Kind> {
-        body.first().copied().and_then(Kind::of)
+        // Fences are not counted.
+        let (place, seal) = (number.wrapping_sub(stride).wrapping_sub(1), u16::from(self.body));
+        if place >= seal {
+            if programmed && (place == seal || self.marked > 0) {
+                self.marked = place.wrapping_sub(seal).wrapping_add(1);
+            }
+            return;
+        }
+        let from = u32::from(place).wrapping_mul(grid.unit()) as usize;
+        self.whole &= !unreadable;
+        copy(body.get_mut(from..).unwrap_or_default(), unit);
+        if place == 0 {
+            self.body = Kind::of(body).map_or(0, |kind| grid.units(grid.body(kind.size())) as u8);
+        }
     }
 
     /// A stride is through.
     fn judge<H: Sha256>(&self, grid: Grid, place: Place, body: &[u8; MAX_BODY]) -> Option<Outcome> {
         let nothing = Some(Outcome { used: self.used, record: None });
-        let Some(kind) = Self::kind(body).filter(|_| self.fence && self.whole) else { return nothing };
-        let written = grid.strides(kind.size(), 0) as u16;
+        let Some(kind) = Kind::of(body).filter(|_| self.whole) else { return nothing };
+        let written = grid.strides(kind.size(), 0);
         let left = place.strides.saturating_sub(place.first);
         if written > left {
             return nothing;
         }
-        if self.stride < written {
+        let through = grid.strides_in(self.bytes(grid)) as u16;
+        if through < written {
             return None;
         }
-        let extent = u16::from(body.get(1).copied().unwrap_or(0));
-        let payload = body.get(..kind.size()).unwrap_or_default();
-        let checked = body.get(kind.size()..).and_then(|rest| rest.first_chunk::<CHECK_SIZE>());
-        let seed = place.seed.or_else(|| Header::decode(payload, grid.unit()).map(|header| header.generation));
-        let valid = seed.is_some_and(|seed| checked == Some(&check::<H>(seed, place.first, payload)));
+        let [_, extent, _, _, generation @ .., _, _, _, _] = body.first_chunk().unwrap_or(&[0; 12]);
+        let extent = u16::from(*extent);
+        let generation = if kind == Kind::Header { u32::from_le_bytes(*generation) } else { place.generation };
+        let right = check::<H>(generation, place.first, body, kind.size());
+        let valid = body.get(kind.size()..).is_some_and(|rest| rest.starts_with(&right));
         if !valid || extent < written || extent > left {
             return nothing;
         }
-        if self.sealed && self.stride < extent {
+        let sealed = self.marked > 0;
+        if sealed && through < extent {
             return None;
         }
-        let ticks = if self.sealed { self.ticks } else { 0 };
-        Some(Outcome { used: self.used, record: Some(Found { kind, written, extent, sealed: self.sealed, ticks }) })
+        let ticks = self.marked.saturating_sub(1);
+        Some(Outcome { used: self.used, record: Some(Found { kind, written, extent, sealed, ticks }) })
     }
 }

@@ -7,34 +7,30 @@ use super::payload::{check, Header, Kind, MAX_BODY, STATE_SIZE};
 use crate::digest::Sha256;
 use crate::geometry::{Sector, MAX_WRITE_UNIT};
 
-/// Every bit of a unit programmed, for either erased value.
-const PROGRAMMED: [[u8; MAX_WRITE_UNIT as usize]; 2] =
-    [[0x00; MAX_WRITE_UNIT as usize], [0xFF; MAX_WRITE_UNIT as usize]];
+/// A unit with every bit programmed, for either erased value.
+const PROGRAMMED: [u8; 2 * MAX_WRITE_UNIT as usize] = {
+    let mut bytes = [0x00; 2 * MAX_WRITE_UNIT as usize];
+    let (_, ones) = bytes.split_at_mut(MAX_WRITE_UNIT as usize);
+    ones.copy_from_slice(&[0xFF; MAX_WRITE_UNIT as usize]);
+    bytes
+};
 /// Places that a record may give up before a new sector is opened, and times that a sector is erased to be opened.
 const TRIES: u8 = 3;
 
+/// What is next: an erase, or a piece that is programmed at once and read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// A unit of the current sector tells that an opening is begun, before anything is erased; it is read back.
+    /// A unit of the current sector tells that an opening is begun, before anything is erased.
     Note,
-    VerifyNote,
     /// The sector is erased, to be opened.
     Erase,
-    /// The next piece is programmed.
-    Program,
-    /// It is read back.
-    Verify,
-}
-
-/// A piece that is programmed at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece {
     /// The fence of a stride of the record.
-    Fence(u32),
-    /// Places of the body.
-    Body { place: u32, count: u32 },
-    /// The seal or a tick.
-    Mark { place: u32 },
+    Fence,
+    /// A stretch of the body.
+    Body,
+    Seal,
+    /// One half-step more, behind a state that was sealed before.
+    Tick,
 }
 
 /// Writing one record, or opening a sector with several.
@@ -44,89 +40,91 @@ pub(crate) struct Write {
     first_kind: Kind,
     last_kind: Kind,
     kind: Kind,
-    stage: Stage,
     opening: bool,
-    ticking: bool,
-    start: u32,
-    header: Header,
-    first: u16,
-    place: u16,
-    /// Fences that are programmed.
-    fences: u16,
+    stage: Stage,
+    /// The piece is programmed, and to be read back.
+    verify: bool,
     tries: u8,
+    /// Bytes of the body, and those that are written.
+    body: u8,
+    written: u8,
+    /// The record's first stride, its strides up to the seal's whose fence is not written yet, and all of them.
+    first: u16,
+    fences: u8,
+    extent: u16,
+    /// The first address of its sector, strides for records there, and the piece's offset; a note lies in the current
+    /// sector.
+    start: u32,
+    strides: u16,
+    at: u32,
+    header: Header,
 }
 
 impl Write {
-    pub(crate) fn append<H: Sha256>(
-        log: &mut Log<'_>,
-        body: &mut [u8; MAX_BODY],
-        first_kind: Kind,
-        last_kind: Kind,
-    ) -> Self {
-        let mut write = Self {
-            first_kind,
-            last_kind,
-            kind: first_kind,
-            stage: Stage::Program,
-            opening: false,
-            ticking: false,
-            start: 0,
-            header: Header::default(),
-            first: 0,
-            place: 0,
-            fences: 0,
-            tries: TRIES,
-        };
-        write.begin::<H>(log, body);
-        write
-    }
-
     /// The next tick behind the state written last; none if there is no room, or another power cycle wrote it.
     pub(crate) fn tick(log: &Log<'_>) -> Option<Self> {
-        let current = log.current?;
-        let Ticks { first, place, end } = log.ticks;
-        (log.fresh && place < end).then_some(Self {
-            first_kind: Kind::State,
-            last_kind: Kind::State,
-            kind: Kind::State,
-            stage: Stage::Program,
-            opening: false,
-            ticking: true,
-            start: current.start,
-            header: Header { generation: current.generation, ..Header::default() },
-            first,
-            place,
-            fences: u16::MAX,
-            tries: TRIES,
+        let Current { start, generation, .. } = log.current;
+        let Ticks { next, end } = log.ticks;
+        (log.fresh && next < end).then_some(Self {
+            stage: Stage::Tick,
+            start,
+            at: next,
+            header: Header { generation, before: 0, note: 0 },
+            ..Self::new(Kind::State, Kind::State)
         })
     }
 
+    /// To write records of these kinds; not [begun](Self::begin).
+    pub(crate) const fn new(first_kind: Kind, last_kind: Kind) -> Self {
+        Self {
+            first_kind,
+            last_kind,
+            kind: first_kind,
+            opening: false,
+            stage: Stage::Fence,
+            verify: false,
+            tries: TRIES,
+            body: 0,
+            written: 0,
+            first: 0,
+            fences: 0,
+            extent: 0,
+            start: 0,
+            strides: 0,
+            at: 0,
+            header: Header { generation: 0, before: 0, note: 0 },
+        }
+    }
+
     /// Begins the record in the current sector, or opens another.
-    fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
-        (self.ticking, self.kind) = (false, self.first_kind);
-        let (Some(current), Some(sector)) = (log.current, log.current_sector()) else {
-            self.tries = TRIES;
-            return self.open(log, log.first());
-        };
-        let room = current.next.saturating_add(log.reserve(sector)) <= log.strides(sector);
-        if room && current.generation == log.generation && self.tries > 0 {
-            (self.start, self.header.generation) = (current.start, current.generation);
+    pub(crate) fn begin<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) {
+        let current = log.current;
+        let room = current.next.saturating_add(log.reserve(current.strides)) <= current.strides;
+        if room && current.exists() && current.generation == log.generation && self.tries > 0 {
+            (self.start, self.strides) = (current.start, current.strides);
+            (self.header.generation, self.kind) = (current.generation, self.first_kind);
             return self.prepare::<H>(log, body, current.next);
         }
+        self.tries = TRIES;
         // A full sector without a durable state is opened anew: never the one that its state would be lost to.
         let anew = !current.proven && current.other;
-        self.tries = TRIES;
-        self.open(log, if anew { sector } else { log.following(sector) });
+        let next = match log.sector(current.start) {
+            _ if !current.exists() => log.first(),
+            sector if anew => sector,
+            sector => log.following(sector),
+        };
+        self.open(log, next);
     }
 
     /// Opens `sector`. What the state had is kept in RAM until it is there.
     fn open(&mut self, log: &mut Log<'_>, sector: Sector) {
         log.generation = log.generation.saturating_add(1);
-        (self.opening, self.kind, self.start) = (true, Kind::Header, sector.start);
+        (self.opening, self.kind) = (true, Kind::Header);
+        (self.start, self.strides) = (sector.start, log.strides(sector));
         self.header = Header { generation: log.generation, before: 0, note: 0 };
-        self.stage = Stage::Erase;
-        if let Some(current) = log.current.filter(|current| current.start != sector.start) {
-            self.header.before = current.generation;
+        (self.stage, self.verify) = (Stage::Erase, false);
+        if log.current.exists() && log.current.start != sector.start {
+            self.header.before = log.current.generation;
             self.note(log);
         }
     }
@@ -134,79 +132,55 @@ impl Write {
     /// The next free unit of the current sector's last stride is to hold the note; if there is none, nothing can follow the
     /// last.
     fn note(&mut self, log: &Log<'_>) {
-        let Some(current) = log.current else { return };
+        let Current { strides, note, .. } = log.current;
         let last = log.grid.places() as u16;
-        let free = u16::from(current.note) <= last;
-        self.header.note = if free { current.note.into() } else { last };
+        let free = u16::from(note) <= last;
+        self.header.note = if free { note.into() } else { last };
         self.stage = if free { Stage::Note } else { Stage::Erase };
+        let unit = u32::from(note).wrapping_mul(log.grid.unit());
+        self.at = log.grid.offset(strides).wrapping_add(unit);
     }
 
     /// Encodes the record for the place that begins at stride `first`.
     fn prepare<H: Sha256>(&mut self, log: &Log<'_>, body: &mut [u8; MAX_BODY], first: u16) {
-        (self.stage, self.first, self.place, self.fences) = (Stage::Program, first, 0, 0);
-        let extent = log.extent(self.kind, log.sector(self.start));
+        let (grid, size) = (log.grid, self.kind.size());
+        (self.stage, self.verify, self.first, self.at) = (Stage::Fence, false, first, grid.offset(first));
+        (self.body, self.written, self.fences) = (grid.body(size) as u8, 0, grid.strides(size, 0) as u8);
+        self.extent = log.extent(self.kind, self.strides);
         body.fill(0);
-        match (self.kind, log.state) {
-            (Kind::State, Some(state)) => copy(body, 0, &state.encode(extent)),
-            (Kind::Checkpoint, Some(state)) => copy(body, 0, &log.checkpoint.encode(state.start, extent)),
-            _ => copy(body, 0, &self.header.encode(log.grid.unit())),
+        match (self.kind, &log.state) {
+            (Kind::State, Some(state)) => state.encode(self.extent, body),
+            (Kind::Checkpoint, Some(state)) => log.checkpoint.encode(state.start, self.extent, body),
+            (Kind::Header, _) => self.header.encode(grid.unit(), body),
+            // No state is written before there is one.
+            (_, None) => {}
         }
-        let size = self.kind.size();
-        let check = check::<H>(self.header.generation, first, body.get(..size).unwrap_or_default());
-        copy(body, size, &check);
+        let check = check::<H>(self.header.generation, first, body, size);
+        if let Some(room) = body.get_mut(size..).and_then(|room| room.first_chunk_mut()) {
+            *room = check;
+        }
     }
 
-    fn piece(&self, grid: Grid) -> Piece {
-        let seal = grid.body(self.kind.size());
-        let place = u32::from(self.place);
-        let (_, offset) = grid.place(place);
-        let (last, _) = grid.place(seal);
-        if u32::from(self.fences) <= last {
-            return Piece::Fence(self.fences.into());
-        }
-        if place >= seal {
-            return Piece::Mark { place };
-        }
-        let room = grid.units(grid.stride().saturating_sub(offset).min(MAX_WRITE_UNIT));
-        Piece::Body { place, count: room.min(seal.saturating_sub(place)) }
-    }
-
-    /// Offset of the piece's stride in the sector, the piece's in it, and its bytes.
-    fn bytes<'b>(&self, grid: Grid, body: &'b [u8; MAX_BODY]) -> (u32, u32, &'b [u8]) {
-        let unit = grid.unit();
-        let (stride, offset, bytes) = match self.piece(grid) {
-            Piece::Body { place, count } => {
-                let (stride, offset) = grid.place(place);
-                let from = place.saturating_mul(unit) as usize;
-                let to = from.saturating_add(count.saturating_mul(unit) as usize);
-                (stride, offset, body.get(from..to).unwrap_or_default())
-            }
-            Piece::Mark { place } => {
-                let (stride, offset) = grid.place(place);
-                (stride, offset, programmed(grid))
-            }
-            Piece::Fence(stride) => (stride, 0, programmed(grid)),
+    /// The bytes of the piece: of the body as much as lies in one stride, else a unit with every bit programmed.
+    fn piece<'b>(&self, grid: Grid, body: &'b [u8; MAX_BODY]) -> &'b [u8] {
+        let (bytes, from, len): (&[u8], u8, u32) = if self.stage == Stage::Body {
+            let room = grid.stride().wrapping_sub(grid.within(self.at)).min(MAX_WRITE_UNIT);
+            (body, self.written, room.min(self.body.wrapping_sub(self.written).into()))
+        } else {
+            (&PROGRAMMED, if grid.programmed() == 0 { 0 } else { MAX_WRITE_UNIT as u8 }, grid.unit())
         };
-        (u32::from(self.first).saturating_add(stride).saturating_mul(grid.stride()), offset, bytes)
-    }
-
-    /// Address of the current sector's last stride, and the note's offset in it.
-    fn note_place(&self, log: &Log<'_>) -> (u32, u32) {
-        let sector = log.current_sector().unwrap_or(log.first());
-        let stride = u32::from(log.strides(sector)).saturating_mul(log.grid.stride());
-        (sector.start.saturating_add(stride), u32::from(self.header.note).saturating_mul(log.grid.unit()))
+        bytes.get(from.into()..).and_then(|bytes| bytes.get(..len as usize)).unwrap_or_default()
     }
 
     pub(crate) fn request<'b>(&self, log: &Log<'_>, body: &'b [u8; MAX_BODY]) -> Request<'b> {
-        let (stride, offset, bytes) = self.bytes(log.grid, body);
-        let at = self.start.saturating_add(stride);
-        let (notes, within) = self.note_place(log);
-        match self.stage {
-            Stage::Note => Request::Write { at: notes.saturating_add(within), bytes: programmed(log.grid) },
-            Stage::VerifyNote => Request::Read { at: notes, len: log.grid.stride() },
-            Stage::Erase => Request::Erase(log.sector(self.start)),
-            Stage::Program => Request::Write { at: at.saturating_add(offset), bytes },
-            Stage::Verify => Request::Read { at, len: log.grid.stride() },
+        let start = if self.stage == Stage::Note { log.current.start } else { self.start };
+        let at = start.wrapping_add(self.at);
+        if self.stage == Stage::Erase {
+            Request::Erase(log.sector(self.start))
+        } else if self.verify {
+            Request::Read { at: at.wrapping_sub(log.grid.within(self.at)), len: log.grid.stride() }
+        } else {
+            Request::Write { at, bytes: self.piece(log.grid, body) }
         }
     }
 
@@ -217,13 +191,13 @@ impl Write {
         body: &mut [u8; MAX_BODY],
         succeeded: bool,
     ) -> Option<bool> {
-        match self.stage {
-            Stage::Note if succeeded => self.stage = Stage::VerifyNote,
-            Stage::Note => self.noted(log, false),
-            _ if !succeeded => return self.give_up::<H>(log, body),
-            Stage::Erase => self.prepare::<H>(log, body, 0),
-            Stage::Program => self.stage = Stage::Verify,
-            Stage::Verify | Stage::VerifyNote => {}
+        if !succeeded {
+            return self.give_up::<H>(log, body);
+        }
+        if self.stage == Stage::Erase {
+            self.prepare::<H>(log, body, 0);
+        } else {
+            self.verify = true;
         }
         None
     }
@@ -235,113 +209,101 @@ impl Write {
         body: &mut [u8; MAX_BODY],
         read: Option<&[u8]>,
     ) -> Option<bool> {
-        if self.stage == Stage::VerifyNote {
-            let (_, within) = self.note_place(log);
-            let read = read.and_then(|read| read.get(within as usize..));
-            self.noted(log, read.is_some_and(|read| read.starts_with(programmed(log.grid))));
-            return None;
-        }
-        let (_, offset, bytes) = self.bytes(log.grid, body);
-        let right = read.is_some_and(|read| read.get(offset as usize..).is_some_and(|read| read.starts_with(bytes)));
-        if !right {
+        let grid = log.grid;
+        let bytes = self.piece(grid, body);
+        let len = bytes.len();
+        let read = read.and_then(|read| read.get(grid.within(self.at) as usize..));
+        if !read.is_some_and(|read| read.starts_with(bytes)) {
             return self.give_up::<H>(log, body);
         }
-        self.stage = Stage::Program;
-        match self.piece(log.grid) {
-            Piece::Fence(_) => self.fences = self.fences.saturating_add(1),
-            Piece::Body { place, count } => self.place = place.saturating_add(count) as u16,
-            Piece::Mark { .. } => return self.sealed::<H>(log, body),
+        self.verify = false;
+        match self.stage {
+            Stage::Note => {
+                log.current.note = log.current.note.wrapping_add(1);
+                self.stage = Stage::Erase;
+            }
+            Stage::Fence => {
+                self.at = self.at.wrapping_add(grid.stride());
+                self.fences = self.fences.wrapping_sub(1);
+                if self.fences == 0 {
+                    (self.stage, self.at) = (Stage::Body, grid.place(grid.offset(self.first)));
+                }
+            }
+            Stage::Body => {
+                self.written = self.written.wrapping_add(len as u8);
+                self.at = grid.place(self.at.wrapping_add(len as u32));
+                if self.written >= self.body {
+                    self.stage = Stage::Seal;
+                }
+            }
+            Stage::Erase => {}
+            Stage::Seal => return self.sealed::<H>(log, body),
+            Stage::Tick => {
+                log.ticks.next = grid.place(self.at.wrapping_add(grid.unit()));
+                return Some(true);
+            }
         }
         None
     }
 
-    /// The note is there and the erase may follow, or another place is tried.
-    fn noted(&mut self, log: &mut Log<'_>, right: bool) {
-        if let Some(current) = &mut log.current {
-            current.note = current.note.saturating_add(1);
-        }
-        self.stage = Stage::Erase;
-        if !right {
-            self.note(log);
-        }
-    }
-
-    /// The record is durable, or the tick is there.
+    /// The record is durable: the next one's turn, or all are written.
     fn sealed<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) -> Option<bool> {
-        if self.ticking {
-            log.ticks.place = self.place.saturating_add(1);
-            return Some(true);
-        }
-        let extent = log.extent(self.kind, log.sector(self.start));
-        let behind = self.first.saturating_add(extent);
+        let behind = self.first.wrapping_add(self.extent);
         if self.kind == Kind::State {
-            let end = extent.saturating_mul(log.grid.places() as u16);
-            log.ticks = Ticks { first: self.first, place: self.place.saturating_add(1), end };
+            let next = log.grid.place(self.at.wrapping_add(log.grid.unit()));
+            log.ticks = Ticks { next, end: log.grid.offset(behind) };
             (log.durable, log.fresh) = (true, true);
         }
-        let next = match self.kind {
-            Kind::Header if log.held().is_some() => Some(Kind::Checkpoint),
-            Kind::Header => Some(Kind::State),
-            Kind::Checkpoint if self.opening || self.last_kind == Kind::State => Some(Kind::State),
-            Kind::Checkpoint | Kind::State => None,
+        let kind = match self.kind {
+            Kind::Header if log.holds() => Kind::Checkpoint,
+            Kind::Checkpoint if !self.opening && self.last_kind == Kind::Checkpoint => self.kind,
+            _ => Kind::State,
         };
-        if let Some(kind) = next {
+        if kind != self.kind {
             self.kind = kind;
             self.prepare::<H>(log, body, behind);
             return None;
         }
-        let other = log.current.is_some_and(|current| current.start != self.start || current.other);
-        let (start, generation) = (self.start, self.header.generation);
+        let other = log.current.exists() && (log.current.start != self.start || log.current.other);
         // A sector that was opened now has no note yet.
-        let note = log.current.filter(|_| !self.opening).map_or(0, |current| current.note);
-        log.current = Some(Current { start, generation, next: behind, note, proven: true, other });
+        let note = if self.opening { 0 } else { log.current.note };
+        let (start, strides, generation) = (self.start, self.strides, self.header.generation);
+        log.current = Current { start, strides, generation, next: behind, note, proven: true, other };
         Some(true)
     }
 
     /// This place will not do: the next one, a new sector, or none is left.
     fn give_up<H: Sha256>(&mut self, log: &mut Log<'_>, body: &mut [u8; MAX_BODY]) -> Option<bool> {
-        if self.opening {
-            let sector = log.sector(self.start);
-            self.tries = self.tries.saturating_sub(1);
-            let next = if self.tries > 0 { sector } else { log.following(sector) };
-            // Never the sector that holds the state, nor the one it would be lost to; the others in turn.
-            let current = log.current_sector().unwrap_or(log.first());
-            if self.tries == 0 && (next == current || (sector == current && log.current.is_some())) {
-                return Some(false);
-            }
-            if self.tries == 0 {
-                self.tries = TRIES;
-            }
-            // Another note, too: what landed of this opening may come to light again, should the next erase be cut.
-            self.open(log, next);
+        self.verify = false;
+        if self.stage == Stage::Note {
+            log.current.note = log.current.note.wrapping_add(1);
+            self.note(log);
             return None;
         }
-        // A tick that failed may still be read as one: it counts, and the state is written again.
-        let next = if self.ticking {
-            None
-        } else {
-            // All of the record's strides: what landed of it may still be read as a record with room for ticks.
-            Some(self.first.saturating_add(log.extent(self.kind, log.sector(self.start))))
-        };
-        if let (Some(current), Some(next)) = (&mut log.current, next) {
-            current.next = next;
-        }
         self.tries = self.tries.saturating_sub(1);
-        self.begin::<H>(log, body);
+        if !self.opening {
+            // All of the record's strides: what landed of it may still be read as a record with room for ticks.
+            // A tick that failed may still be read as one: it counts, and the state is written again.
+            if self.stage != Stage::Tick {
+                log.current.next = self.first.wrapping_add(self.extent);
+            }
+            self.begin::<H>(log, body);
+            return None;
+        }
+        let mut next = log.sector(self.start);
+        if self.tries == 0 {
+            next = log.following(next);
+            // Never the sector that holds the state, nor the one it would be lost to; the others in turn.
+            let current = log.current.start;
+            let home = if log.current.exists() { current } else { log.first().start };
+            if next.start == home || (log.current.exists() && self.start == current) {
+                return Some(false);
+            }
+            self.tries = TRIES;
+        }
+        // Another note, too: what landed of this opening may come to light again, should the next erase be cut.
+        self.open(log, next);
         None
-    }
-}
-
-/// A unit with every bit programmed.
-fn programmed(grid: Grid) -> &'static [u8] {
-    let [zeros, ones] = &PROGRAMMED;
-    let unit: &'static [u8] = if grid.programmed() == 0 { zeros } else { ones };
-    unit.get(..grid.unit() as usize).unwrap_or_default()
-}
-
-fn copy(body: &mut [u8; MAX_BODY], from: usize, bytes: &[u8]) {
-    if let Some(room) = body.get_mut(from..from.saturating_add(bytes.len())) {
-        room.copy_from_slice(bytes);
     }
 }
 

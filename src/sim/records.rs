@@ -149,8 +149,7 @@ fn look<F: NorFlash>(log: &Log<'_>, sector: Sector, flash: &mut F) -> LogSector 
     while (uses.len() as u16) < strides {
         let at = uses.len() as u16;
         let mut body = [0; MAX_BODY];
-        let seed = number.filter(|_| at > 0);
-        let Outcome { used, record } = read(log, sector, at, seed, &mut body, flash);
+        let Outcome { used, record } = read(log, sector, at, number, &mut body, flash);
         let kind = record.and_then(|record| kind(&record, &body, at, log.grid.unit()).map(|kind| (kind, record)));
         match kind {
             Some((kind, record)) => {
@@ -166,21 +165,21 @@ fn look<F: NorFlash>(log: &Log<'_>, sector: Sector, flash: &mut F) -> LogSector 
     uses.truncate(strides.into());
     let Outcome { used, .. } = read(log, sector, strides, None, &mut [0; MAX_BODY], flash);
     uses.push(if used > 0 { StrideUse::Notes } else { StrideUse::Free });
-    let current = log.current.is_some_and(|current| current.start == sector.start);
+    let current = log.current.exists() && log.current.start == sector.start;
     LogSector { start: sector.start, size: sector.size, generation: number, current, strides: uses }
 }
 
-/// The record that may begin at a stride. Without the header's generation as a `seed` no record but a header is valid.
+/// The record that may begin at a stride. Without the header's generation no record but a header is valid.
 fn read<F: NorFlash>(
     log: &Log<'_>,
     sector: Sector,
     stride: u16,
-    seed: Option<u32>,
+    generation: Option<u32>,
     body: &mut [u8; MAX_BODY],
     flash: &mut F,
 ) -> Outcome {
     let least = log.least.into();
-    let place = Place { first: stride, strides: log.strides(sector), seed };
+    let place = Place { first: stride, strides: log.strides(sector), generation: generation.unwrap_or(0) };
     let mut reader = Reader::new();
     let mut room = Stride::new();
     loop {
@@ -199,7 +198,7 @@ fn kind(record: &Found, body: &[u8; MAX_BODY], at: u16, unit: u32) -> Option<Str
         Kind::Header => Header::decode(body, unit).filter(|_| at == 0).map(|_| StrideUse::Header),
         _ if at == 0 => None,
         Kind::State => State::decode(body).map(|_| StrideUse::State),
-        Kind::Checkpoint => Checkpoint::decode(body).map(|_| StrideUse::Checkpoint),
+        Kind::Checkpoint => Some(StrideUse::Checkpoint),
     }
 }
 
