@@ -5,7 +5,7 @@ use crate::digest::Digest;
 use crate::error::{Malformed, Refusal};
 use crate::id::{Uuid, Version};
 use crate::layout::{Layout, Slot, Strategy};
-use crate::manifest::{Element, Elements, Encoding, Manifest};
+use crate::manifest::{Element, Elements, Manifest};
 use crate::records::{ImageId, Phase, State};
 use crate::trust::KeySet;
 
@@ -170,9 +170,6 @@ impl<'d> Device<'d> {
         }
         if manifest.block_size() as usize > buffer {
             return Err(Refusal::BlockTooLarge { block: manifest.block_size(), buffer });
-        }
-        if manifest.encoding != Encoding::Raw {
-            return Err(Refusal::Encoding);
         }
         self.judge_load_address(manifest, slot)
     }

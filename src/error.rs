@@ -3,7 +3,9 @@
 use core::convert::Infallible;
 use core::fmt;
 
+use crate::decode::Fault;
 use crate::id::{Uuid, Version};
+use crate::records::ImageId;
 use crate::trust::KeyId;
 
 /// Why a package is refused. Nothing of it was written, unless the variant says so.
@@ -111,8 +113,24 @@ pub enum Refusal {
         /// Bytes of the buffer.
         buffer: usize,
     },
-    /// The device has no decoder for its encoding.
+    /// The device has no decoder for its encoding, or was lent no [`Workspace`](crate::machine::Workspace).
     Encoding,
+    /// Its window is larger than the room that was lent for one.
+    WindowTooLarge {
+        /// Bytes of the window.
+        window: usize,
+        /// Bytes lent, without the piece that is decoded at once.
+        workspace: usize,
+    },
+    /// It is a delta of another image than the one that runs.
+    WrongBase {
+        /// The package's.
+        package: ImageId,
+        /// The running image, if it is known.
+        running: Option<ImageId>,
+    },
+    /// Its payload cannot be decoded: whoever signed it made it so. The slot is void.
+    Payload(Fault),
     /// It is linked to run at another address than the slot's.
     LoadAddress {
         /// The package's.
@@ -328,6 +346,19 @@ impl fmt::Display for Refusal {
             Self::BlockTooLarge { block, buffer } => {
                 write!(f, "blocks of {block} bytes, the block buffer has {buffer}")
             }
+            Self::WindowTooLarge { window, workspace } => {
+                write!(f, "the payload's window has {window} bytes, the workspace room for {workspace}")
+            }
+            Self::WrongBase { package, running: Some(running) } => {
+                write!(
+                    f,
+                    "a delta of image {package}, but {running} runs: fetch the whole image, or the delta for that one"
+                )
+            }
+            Self::WrongBase { package, running: None } => {
+                write!(f, "a delta of image {package}, and it is not known which one runs: fetch the whole image")
+            }
+            Self::Payload(fault) => fault.fmt(f),
             Self::Encoding => f.write_str("this device has no decoder for the payload's encoding"),
             Self::LoadAddress { package } => {
                 write!(f, "the image is linked to run at {package:#x}, which is not the slot's address")

@@ -26,10 +26,10 @@ pub mod boot;
 pub mod control;
 #[cfg(all(feature = "p256-cortex-m4", target_arch = "arm", target_os = "none"))]
 mod cortex_m4;
-#[cfg(not(feature = "pack"))]
-#[allow(dead_code, unreachable_pub)] // no part of the machine yet
+#[cfg(not(feature = "decode"))]
+#[allow(dead_code, unreachable_pub)] // but for the faults' names
 mod decode;
-#[cfg(feature = "pack")]
+#[cfg(feature = "decode")]
 #[doc(hidden)]
 pub mod decode;
 mod device;
@@ -67,6 +67,7 @@ pub use block::{Block, Buffer};
 pub use control::{BootReason, BootStatus, Control, Handover, UpdateState};
 #[cfg(all(feature = "p256-cortex-m4", target_arch = "arm", target_os = "none"))]
 pub use cortex_m4::P256CortexM4;
+pub use decode::Fault;
 pub use device::{Decision, Device, FinalHash, Offer, Running};
 pub use digest::{Digest, Sha2, Sha256};
 pub use error::{Error, ErrorKind, Malformed, Refusal};
@@ -74,6 +75,8 @@ pub use error::{Error, ErrorKind, Malformed, Refusal};
 pub use es256::P256;
 pub use id::{Uuid, Version};
 pub use layout::{Layout, LayoutBuilder, Slot, Strategy};
+#[cfg(feature = "decode")]
+pub use machine::Workspace;
 pub use machine::{Ack, Machine, Step};
 pub use manifest::Manifest;
 pub use receipt::Verified;

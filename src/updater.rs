@@ -95,6 +95,14 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         Driver { flash: self.flash, machine: self.machine, verifier: self.verifier, policy, mode: PhantomData }
     }
 
+    /// Lends room to decode in: without it, payloads that are compressed or a delta are refused.
+    #[cfg(feature = "decode")]
+    #[must_use]
+    pub fn workspace<const N: usize>(mut self, workspace: &'a mut crate::Workspace<N>) -> Self {
+        self.machine = self.machine.workspace(workspace);
+        self
+    }
+
     /// What runs, from one who knows it better than the records and the running image's trailer: a tool, or an application
     /// under another bootloader. Version and image are taken as they are, the security counter if it is above the
     /// records', the slot if there are no records.

@@ -8,7 +8,7 @@ mod rig;
 
 use rig::cuts::{explore, factory, storm, Tally, With};
 use rig::life::Broken;
-use rig::world::{Behaviour, Case, World, CASES};
+use rig::world::{Behaviour, Case, Payloads, World, CASES};
 use rig::Rng;
 
 fn case(name: &str) -> &'static Case {
@@ -50,6 +50,29 @@ fn every_single_cut_is_survived_where_the_boot_stage_exchanges_the_slots() {
 fn pairs_of_cuts_are_survived() {
     every_cut::<32, 1>("tiny", true, 4000);
     every_cut::<32, 1>("tiny-swap", true, 10_000);
+}
+
+/// The same, where packages are compressed, or deltas of what runs.
+#[track_caller]
+fn every_cut_of<const W: usize, const R: usize>(name: &str, payloads: Payloads, least: u64) {
+    let world = World::with(case(name), &[Behaviour::Good, Behaviour::Hangs], payloads);
+    let mut tally = Tally::default();
+    let outcome = explore::<W, R>(&world, factory(&world, 1), 1, With::Every, &mut Rng::new(1), &mut tally);
+    if let Err(Broken(what)) = outcome {
+        panic!("{name}, {payloads:?}: {what}");
+    }
+    println!("{name}, {payloads:?}: {tally:?}");
+    assert!(tally.cuts >= least, "{} cuts: the life has become shorter than it was", tally.cuts);
+}
+
+#[test]
+fn every_single_cut_is_survived_while_a_payload_is_decoded() {
+    for payloads in Payloads::ALL.into_iter().skip(1) {
+        every_cut_of::<4, 4>("esp8266", payloads, 3000);
+        every_cut_of::<8, 8>("stm32l4-swap", payloads, 6000);
+        every_cut_of::<1, 1>("stm32l0", payloads, 2000);
+        every_cut_of::<32, 1>("tiny", payloads, 1500);
+    }
 }
 
 #[track_caller]

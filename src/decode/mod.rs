@@ -136,6 +136,12 @@ impl Decoder {
         self.position
     }
 
+    /// Bytes of the image that are not out yet.
+    #[must_use]
+    pub const fn lacks(&self) -> u32 {
+        self.image_size.wrapping_sub(self.position)
+    }
+
     /// Goes on as far as `input`, `output` and the base bytes allow; takes at most 64 bytes that give no output.
     ///
     /// `window` is the same lent bytes every time. The first `base` bytes of `output` are those of the
@@ -293,7 +299,7 @@ impl Decoder {
 
     /// Does what the number in `value` asks for, if it may.
     fn meant(&mut self) -> Result<(), Fault> {
-        let lacks = self.image_size.wrapping_sub(self.position);
+        let lacks = self.lacks();
         let behind = self.base_size.wrapping_sub(self.from);
         match self.part {
             Part::ImageSize if self.value != self.image_size => Err(Fault::ImageSize),

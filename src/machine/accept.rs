@@ -5,10 +5,13 @@ use super::{told, Machine, Phase, NO_SUCH_STEP};
 use crate::device::Decision;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Error, Refusal, Stop};
+use crate::manifest::{Encoding, Manifest};
 use crate::message::message;
 use crate::records::{Checkpoint, Phase as Update};
 use crate::trust::CheckedSignature;
 use crate::wire::TRAILER_SIZE;
+#[cfg(feature = "decode")]
+use crate::{decode::Decoder, manifest::BaseImage};
 
 /// What is known of an update once its manifest is authenticated.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) image_size: u32,
     pub(crate) version: crate::Version,
     pub(crate) security_counter: u32,
+    /// The payload is not the image itself.
+    pub(crate) encoded: bool,
     /// The slot is not being filled: a receipt is made again for what it holds.
     pub(crate) staged: bool,
     /// The slot was filled in more than one go.
@@ -48,16 +53,43 @@ impl<H: Sha256> Machine<'_, H> {
         let manifest = self.device.parse(head.manifest(self.buffer.data()))?;
         self.device.judge_state(self.state(), &manifest)?;
         self.device.judge(&self.running, &manifest, self.buffer.capacity())?;
+        self.judge_encoding(&manifest)?;
         self.chain = Some(Chain::new(&manifest));
         self.plan = Some(Plan {
             image: manifest.image_digest,
             image_size: manifest.image_size,
             version: manifest.version,
             security_counter: manifest.security_counter,
+            encoded: manifest.encoding != Encoding::Raw,
             staged: false,
             interrupted: false,
         });
         Ok(())
+    }
+
+    /// Whether the payload can be decoded here: there is room, and the running image is what a delta starts from.
+    #[cfg(feature = "decode")]
+    fn judge_encoding(&mut self, manifest: &Manifest) -> Result<(), Refusal> {
+        let base = manifest.base_image.map_or(0, |base| base.size);
+        if let Some(BaseImage { size, digest }) = manifest.base_image {
+            let fits = size <= self.device.layout.slot_capacity(self.running.slot);
+            if self.running.image != Some(digest.into()) || !fits {
+                return Err(Refusal::WrongBase { package: digest.into(), running: self.running.image });
+            }
+        }
+        if manifest.encoding == Encoding::Raw {
+            return Ok(());
+        }
+        let lent = self.workspace.as_mut().ok_or(Refusal::Encoding)?;
+        let have = lent.window();
+        let window = Decoder::window_size(manifest.encoding);
+        let fits = window <= have && lent.begin(manifest.encoding, manifest.image_size, base).is_some();
+        fits.then_some(()).ok_or(Refusal::WindowTooLarge { window, workspace: have })
+    }
+
+    #[cfg(not(feature = "decode"))]
+    fn judge_encoding(&mut self, manifest: &Manifest) -> Result<(), Refusal> {
+        (manifest.encoding == Encoding::Raw).then_some(()).ok_or(Refusal::Encoding)
     }
 
     pub(super) fn decision(&mut self, decision: Decision) -> Result<(), Stop> {
@@ -92,7 +124,11 @@ impl<H: Sha256> Machine<'_, H> {
         self.payload = self.position;
         let Checkpoint { offset, payload, hash } = self.start(digest);
         let (Some(plan), Some(chain)) = (&mut self.plan, &mut self.chain) else { return Err(NO_SUCH_STEP) };
-        plan.interrupted = offset > 0;
+        plan.interrupted = offset > 0 || plan.encoded;
+        #[cfg(feature = "decode")]
+        if let Some(lent) = &mut self.workspace {
+            lent.decoding.held = offset;
+        }
         self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
         message!(info, "update {} accepted, from image byte {}", plan.version, offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;

@@ -68,9 +68,9 @@ impl<H: Sha256> Machine<'_, H> {
         match then {
             Then::Identify => self.loaded(),
             Then::GoOn(rest, start) => return self.learnt(rest, start),
-            Then::Refuse => {
+            Then::Refuse(fault) => {
                 self.rewind();
-                return Err(super::told(Refusal::ImageDigest.into()));
+                return Err(super::told(fault.map_or(Refusal::ImageDigest, Refusal::Payload).into()));
             }
             _ if !end => {
                 self.rewind();
@@ -103,6 +103,7 @@ impl<H: Sha256> Machine<'_, H> {
             Phase::Head(_) if self.position == 0 => None,
             Phase::Trailer => Some(Rest::Trailer),
             Phase::Block => Some(Rest::Block),
+            Phase::Decode => Some(Rest::Decode),
             Phase::Place => Some(Rest::Place),
             Phase::Stored => Some(Rest::Stored),
             Phase::Hash(..) => Some(Rest::Hash),
@@ -131,6 +132,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.phase = match rest {
             Rest::Trailer => Phase::Trailer,
             Rest::Block => Phase::Block,
+            Rest::Decode => Phase::Decode,
             Rest::Place => Phase::Place,
             Rest::Stored => Phase::Stored,
             Rest::Hash => Phase::Hash(H::new(), 0),
@@ -231,7 +233,7 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// Records a new start: of this update, or again of the one that was started last.
     #[inline(never)] // one, for both who call it
-    fn begin(&mut self, update: Option<Digest>, checkpoint: Checkpoint, then: Then) {
+    pub(super) fn begin(&mut self, update: Option<Digest>, checkpoint: Checkpoint, then: Then) {
         let state = self.log.state.unwrap_or(State::new(self.running.slot, self.running.security_counter));
         let state = match (update, &self.plan) {
             (Some(update), Some(plan)) => state.receiving(update, plan.image, plan.security_counter),
@@ -240,10 +242,12 @@ impl<H: Sha256> Machine<'_, H> {
         self.phase = Phase::Records(Work::start::<H>(&mut self.log, state, checkpoint), then);
     }
 
-    /// Whether a raw install can go on there: nothing that is stored is believed unseen.
+    /// Whether an install can go on there: nothing that is stored is believed unseen. An encoded payload begins with its first
+    /// byte again.
     fn is_checkpoint(&self, held: &Checkpoint) -> bool {
+        let payload = if self.is_encoded() { 0 } else { held.offset };
         let edge = self.writer.address(held.offset);
-        held.offset == held.payload
+        held.payload == payload
             && self.plan.is_some_and(|plan| held.offset < plan.image_size)
             && self.device.layout.sector(edge).start == edge
     }
@@ -255,7 +259,11 @@ impl<H: Sha256> Machine<'_, H> {
         if self.log.held().is_some_and(|held| held.offset == offset) {
             return;
         }
-        let checkpoint = Checkpoint { offset, payload: chain.offset().saturating_add(from), hash: chain.expected() };
+        let checkpoint = if self.is_encoded() {
+            Checkpoint { offset, ..Checkpoint::START }
+        } else {
+            Checkpoint { offset, payload: chain.offset().saturating_add(from), hash: chain.expected() }
+        };
         let due = self.recorded.checked_add(self.device.checkpoint_interval).is_some_and(|due| offset >= due);
         if due && offset > 0 {
             self.phase = Phase::Records(Work::checkpoint::<H>(&mut self.log, checkpoint), Then::Place);
@@ -266,6 +274,6 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// The slot does not hold the image that was signed: no checkpoint of this start may be gone on from.
     pub(super) fn void(&mut self) {
-        self.begin(None, Checkpoint::START, Then::Refuse);
+        self.begin(None, Checkpoint::START, Then::Refuse(None));
     }
 }

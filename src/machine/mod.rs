@@ -24,16 +24,21 @@
 
 mod accept;
 mod chain;
+#[cfg(feature = "decode")]
+mod decode;
 mod head;
 mod memory;
 mod proof;
 mod report;
 mod step;
+#[cfg(feature = "decode")]
+mod workspace;
 mod writer;
 
 use core::marker::PhantomData;
 
 use crate::block::Buffer;
+use crate::decode::Fault;
 use crate::device::{Device, Offer, Running};
 use crate::digest::{digest, Sha2, Sha256};
 use crate::error::{Error, Refusal, Stop};
@@ -45,6 +50,10 @@ use accept::Plan;
 use chain::Chain;
 use head::Head;
 pub use step::{Ack, Step};
+#[cfg(feature = "decode")]
+use workspace::Lent;
+#[cfg(feature = "decode")]
+pub use workspace::Workspace;
 use writer::{Job, Operation, Writer};
 
 /// Where a machine goes on that has read its records again.
@@ -52,6 +61,7 @@ use writer::{Job, Operation, Writer};
 enum Rest {
     Trailer,
     Block,
+    Decode,
     Place,
     Stored,
     Hash,
@@ -67,6 +77,8 @@ enum Phase<H> {
     Head(Head),
     Trailer,
     Block,
+    /// The block in the buffer is authentic, and is not the image itself.
+    Decode,
     Place,
     Stored,
     Hash(H, u32),
@@ -82,8 +94,8 @@ enum Then {
     Trailer,
     /// A checkpoint is.
     Place,
-    /// The slot is void: its checkpoints are.
-    Refuse,
+    /// The slot is void: its checkpoints are. The payload does not decode, or not to the image that was signed.
+    Refuse(Option<Fault>),
     /// They are read again, since the flash was shared; if they still tell of this start, it goes on there.
     GoOn(Rest, u16),
 }
@@ -98,6 +110,8 @@ pub struct Machine<'a, H = Sha2> {
     known: bool,
     log: Log<'a>,
     buffer: Buffer<'a>,
+    #[cfg(feature = "decode")]
+    workspace: Option<Lent<'a>>,
     phase: Phase<H>,
     plan: Option<Plan>,
     chain: Option<Chain>,
@@ -135,6 +149,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
             running,
             known: false,
             buffer: buffer.into(),
+            #[cfg(feature = "decode")]
+            workspace: None,
             phase: Phase::Records(Work::load(&mut log), Then::Identify),
             log,
             plan: None,
@@ -151,6 +167,14 @@ impl<'a, H: Sha256> Machine<'a, H> {
             shared: false,
             hash: PhantomData,
         }
+    }
+
+    /// Lends room to decode in: without it, payloads that are compressed or a delta are refused.
+    #[cfg(feature = "decode")]
+    #[must_use]
+    pub fn workspace<const N: usize>(mut self, workspace: &'a mut Workspace<N>) -> Self {
+        self.workspace = Some(workspace.lend());
+        self
     }
 
     /// The offset in the package of the first byte that is wanted. After any error the next byte fed must be
@@ -260,6 +284,10 @@ impl<'a, H: Sha256> Machine<'a, H> {
 
     /// The block in the buffer is authentic: what the slot does not hold of it yet is written.
     fn place(&mut self) -> Result<(), Stop> {
+        if self.is_encoded() {
+            self.phase = Phase::Decode;
+            return Ok(());
+        }
         let Some(chain) = &self.chain else { return Ok(()) };
         let data = chain.data();
         self.buffer.pad(data, self.writer.padded(data), self.device.layout.geometry().erased())?;
@@ -285,22 +313,25 @@ impl<'a, H: Sha256> Machine<'a, H> {
             return Err(Error::Interrupted);
         }
         self.learn()?;
-        self.keep_checkpoint();
-        self.settle()?;
-        if let Phase::Records(..) = self.phase {
-            return Ok(self.record_step().unwrap_or(Step::Receive));
-        }
-        if matches!(self.phase, Phase::Trailer | Phase::Place) {
-            match self.writer.operation() {
-                Operation::Erase(from) => {
-                    return Ok(Step::Erase { from, to: self.device.layout.sector(from).end() });
-                }
-                Operation::Write(len) => {
-                    let Job { at, from, .. } = self.writer.job();
-                    return Ok(Step::Write { at, bytes: self.buffer.bytes(from, len)? });
-                }
-                Operation::Read { .. } => {}
-                Operation::Idle => self.placed(),
+        loop {
+            self.keep_checkpoint();
+            self.settle()?;
+            match &self.phase {
+                Phase::Records(..) => return Ok(self.record_step().unwrap_or(Step::Receive)),
+                Phase::Trailer | Phase::Place => match self.writer.operation() {
+                    Operation::Erase(from) => {
+                        return Ok(Step::Erase { from, to: self.device.layout.sector(from).end() });
+                    }
+                    Operation::Write(len) => {
+                        let Job { at, from, .. } = self.writer.job();
+                        return Ok(Step::Write { at, bytes: self.written(from, len)? });
+                    }
+                    Operation::Read { .. } => break,
+                    Operation::Idle => self.placed(),
+                },
+                #[cfg(feature = "decode")]
+                Phase::Decode if self.base_wanted().is_none() => self.decode()?,
+                _ => break,
             }
         }
         if let Some((at, len)) = self.reading() {
@@ -310,7 +341,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             Phase::Head(head) if head.is_complete() => Step::Offer,
             Phase::Head(_) => self.job().map_or(Step::Receive, Step::Verify),
             Phase::Records(..) | Phase::Identify(_) | Phase::Hash(..) => Step::Receive,
-            Phase::Trailer | Phase::Block | Phase::Place => Step::Receive,
+            Phase::Trailer | Phase::Block | Phase::Decode | Phase::Place => Step::Receive,
             Phase::Stored => Step::Stored,
             Phase::Complete => Step::Complete,
         })
@@ -331,8 +362,24 @@ impl<'a, H: Sha256> Machine<'a, H> {
             (Phase::Trailer | Phase::Place, Operation::Read { len, done }) => {
                 Some((self.writer.job().at.saturating_add(done), len.saturating_sub(done)))
             }
+            #[cfg(feature = "decode")]
+            (Phase::Decode, _) => self.base_wanted().map(|(_, at, len)| (at, len)),
             _ => None,
         }
+    }
+
+    /// Whether the payload is something else than the image.
+    fn is_encoded(&self) -> bool {
+        cfg!(feature = "decode") && self.plan.is_some_and(|plan| plan.encoded)
+    }
+
+    /// What is being written: of the buffer, or of a piece of the image.
+    fn written(&self, from: u32, len: u32) -> Result<&[u8], Stop> {
+        #[cfg(feature = "decode")]
+        if let (Phase::Place, true, Some(lent)) = (&self.phase, self.is_encoded(), &self.workspace) {
+            return lent.bytes(from, len).ok_or(NO_SUCH_STEP);
+        }
+        self.buffer.bytes(from, len)
     }
 
     /// Whether it wants input and nothing else.
@@ -369,11 +416,31 @@ impl<'a, H: Sha256> Machine<'a, H> {
 
     /// The trailer or a block is in the slot.
     fn placed(&mut self) {
-        let Some(chain) = &mut self.chain else { return };
-        if matches!(self.phase, Phase::Place) {
-            chain.advance(self.buffer.link());
-            self.consumed = 0;
+        match self.phase {
+            Phase::Place if !self.is_encoded() => self.next_block(),
+            #[cfg(feature = "decode")]
+            Phase::Place => {
+                if let Some(lent) = &mut self.workspace {
+                    lent.decoding.filled = 0;
+                }
+                self.phase = Phase::Decode;
+            }
+            _ => self.wait(),
         }
+    }
+
+    /// The block in the buffer is used up.
+    fn next_block(&mut self) {
+        if let Some(chain) = &mut self.chain {
+            chain.advance(self.buffer.link());
+        }
+        self.consumed = 0;
+        self.wait();
+    }
+
+    /// The next block is due, if there is one.
+    fn wait(&mut self) {
+        let Some(chain) = &self.chain else { return };
         self.filled = 0;
         self.position = self.payload.saturating_add(chain.position());
         self.phase = if chain.is_complete() { Phase::Stored } else { Phase::Block };
@@ -435,4 +502,4 @@ const NO_SUCH_STEP: Stop = Stop::Misuse("this answer does not fit the step");
 
 /// On the chips it is made for. The block buffer is the caller's.
 #[cfg(target_pointer_width = "32")]
-const _: () = assert!(core::mem::size_of::<Machine<'_>>() <= 528, "the machine has grown beyond 512 bytes");
+const _: () = assert!(core::mem::size_of::<Machine<'_>>() <= 528, "the machine has grown beyond 528 bytes");

@@ -58,12 +58,16 @@ impl<H: Sha256> Machine<'_, H> {
             if got == 0 || got > len.saturating_sub(done) {
                 return Err(NO_SUCH_STEP);
             }
-            if !same(bytes, self.buffer.bytes(from.saturating_add(done), got)?) {
+            if !same(bytes, self.written(from.saturating_add(done), got)?) {
                 self.rewind();
                 return Err(Error::Mismatch { address: at.saturating_add(done) });
             }
             self.writer.compared(got);
             return Ok(());
+        }
+        #[cfg(feature = "decode")]
+        if let Phase::Decode = self.phase {
+            return self.base_read(bytes);
         }
         let (Phase::Hash(hash, done), Some(plan)) = (&mut self.phase, self.plan) else { return Err(NO_SUCH_STEP) };
         if got == 0 {

@@ -50,6 +50,7 @@ impl<H: Sha256> Machine<'_, H> {
             received: self.position,
             package: known.map(|_| self.end_of_package()),
             written: match (&self.chain, known) {
+                (_, Some(plan)) if plan.encoded => self.decoded().min(plan.image_size),
                 (Some(chain), Some(plan)) => chain.offset().saturating_add(self.consumed).min(plan.image_size),
                 _ => 0,
             },
@@ -57,14 +58,23 @@ impl<H: Sha256> Machine<'_, H> {
         }
     }
 
+    /// Bytes of the image that are decoded, or were before.
+    fn decoded(&self) -> u32 {
+        #[cfg(feature = "decode")]
+        if let Some(decoding) = self.workspace.as_ref().map(|lent| &lent.decoding) {
+            let out = decoding.decoder.map_or(0, |decoder| decoder.position());
+            return out.saturating_sub(decoding.filled as u32).max(decoding.held);
+        }
+        0
+    }
+
     /// What the device could report to a server.
     pub fn status(&self) -> Status {
         let stage = match &self.phase {
             Phase::Head(head) if head.is_complete() => Stage::Offered,
             Phase::Records(_, Then::Identify) | Phase::Identify(_) | Phase::Head(_) => Stage::Waiting,
-            Phase::Records(_, Then::Trailer | Then::Place) | Phase::Trailer | Phase::Block | Phase::Place => {
-                Stage::Receiving
-            }
+            Phase::Records(_, Then::Trailer | Then::Place) | Phase::Trailer => Stage::Receiving,
+            Phase::Block | Phase::Decode | Phase::Place => Stage::Receiving,
             Phase::Records(..) | Phase::Stored | Phase::Hash(..) => Stage::Stored,
             Phase::Complete => Stage::Verified,
         };

@@ -5,7 +5,7 @@ use std::{error, fmt, vec};
 
 use super::{delta, heatshrink, PackError};
 use crate::decode::{Decoder, Fault, Need, Progress};
-use crate::digest::{digest, Sha2};
+use crate::digest::{digest, Digest, Sha2};
 use crate::manifest::{BaseImage, Encoding, Window, MAX_SIZE};
 
 /// A payload, and what the manifest says of it.
@@ -15,6 +15,7 @@ pub struct Payload {
     encoding: Encoding,
     base: Option<BaseImage>,
     image_size: u32,
+    image_digest: Digest,
 }
 
 impl Payload {
@@ -25,7 +26,13 @@ impl Payload {
     /// [`PackError::ImageSize`] if it is empty or too large.
     pub fn raw(image: &[u8]) -> Result<Self, PackError> {
         let image_size = size(image)?;
-        Ok(Self { bytes: image.to_vec(), encoding: Encoding::Raw, base: None, image_size })
+        Ok(Self {
+            bytes: image.to_vec(),
+            encoding: Encoding::Raw,
+            base: None,
+            image_size,
+            image_digest: digest::<Sha2>(&[image]),
+        })
     }
 
     /// The image compressed. A lookahead of 4 suits images best (patches, which are mostly zeros, 7 or more).
@@ -35,7 +42,13 @@ impl Payload {
     /// As [`raw`](Self::raw).
     pub fn heatshrink(image: &[u8], window: Window) -> Result<Self, PackError> {
         let image_size = size(image)?;
-        Ok(Self { bytes: heatshrink(image, window)?, encoding: Encoding::Heatshrink(window), base: None, image_size })
+        Ok(Self {
+            bytes: heatshrink(image, window)?,
+            encoding: Encoding::Heatshrink(window),
+            base: None,
+            image_size,
+            image_digest: digest::<Sha2>(&[image]),
+        })
     }
 
     /// The image as a patch of `base`.
@@ -46,7 +59,13 @@ impl Payload {
     pub fn delta(base: &[u8], image: &[u8], window: Option<Window>) -> Result<Self, PackError> {
         let image_size = size(image)?;
         let bytes = delta(base, image, window)?;
-        Ok(Self { bytes, encoding: Encoding::Delta(window), base: Some(base_image(base)?), image_size })
+        Ok(Self {
+            bytes,
+            encoding: Encoding::Delta(window),
+            base: Some(base_image(base)?),
+            image_size,
+            image_digest: digest::<Sha2>(&[image]),
+        })
     }
 
     /// A patch that another tool made of `base` (`detools create_patch`), and the image that it makes.
@@ -58,7 +77,8 @@ impl Payload {
         let (encoding, image_size) = head(&patch)?;
         let base_image = base_image(base)?;
         let image = unpack(encoding, &patch, base, image_size)?;
-        Ok((Self { bytes: patch, encoding, base: Some(base_image), image_size }, image))
+        let image_digest = digest::<Sha2>(&[&image]);
+        Ok((Self { bytes: patch, encoding, base: Some(base_image), image_size, image_digest }, image))
     }
 
     /// Its bytes, without blocks.
@@ -77,6 +97,12 @@ impl Payload {
     #[must_use]
     pub const fn base_image(&self) -> Option<BaseImage> {
         self.base
+    }
+
+    /// SHA-256 of the image.
+    #[must_use]
+    pub const fn image_digest(&self) -> Digest {
+        self.image_digest
     }
 
     /// Bytes of the image.

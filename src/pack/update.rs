@@ -5,10 +5,11 @@ use std::vec::Vec;
 use std::{error, fmt};
 
 use super::keys::Signer;
+use super::payload::Payload;
 use crate::digest::{digest, Digest, Sha2};
 use crate::es256::P256;
 use crate::id::{Uuid, Version};
-use crate::manifest::{number, Manifest, CRITICAL, MAX_SIZE};
+use crate::manifest::{number, BaseImage, Encoding, Manifest, Window, CRITICAL, MAX_SIZE};
 use crate::trust::{KeyId, PublicKey, Verify};
 use crate::wire::{
     block_prefix, EntryHeader, ObjectType, Prelude, ES256, ES256_SIZE, MAX_ENTRIES, MAX_MANIFEST, UPDATE_DOMAIN,
@@ -87,19 +88,24 @@ impl Update {
         Ok(self)
     }
 
-    /// Cuts `image` into blocks, chains and signs them. Every signature is verified before it is used, so a
-    /// device in the field never is the first to find that a key store signs wrongly.
+    /// An update to `image`, as it is: [`encode`](Self::encode) of a raw [`Payload`].
     ///
     /// # Errors
     ///
     /// [`PackError`] says what is wrong.
     pub fn build(&self, image: &[u8], signers: &mut [&mut dyn Signer]) -> Result<Package, PackError> {
-        let length = u32::try_from(image.len())
-            .ok()
-            .filter(|length| (1..=MAX_SIZE).contains(length))
-            .ok_or(PackError::ImageSize(image.len()))?;
-        let (payload, first_block_hash) = chain(image, 1 << self.block_exponent);
-        let body = self.manifest(length, digest::<Sha2>(&[image]), first_block_hash);
+        self.encode(&Payload::raw(image)?, signers)
+    }
+
+    /// Cuts a payload into blocks, chains and signs them. Every signature is verified before it is used, so a
+    /// device in the field never is the first to find that a key store signs wrongly.
+    ///
+    /// # Errors
+    ///
+    /// [`PackError`] says what is wrong.
+    pub fn encode(&self, payload: &Payload, signers: &mut [&mut dyn Signer]) -> Result<Package, PackError> {
+        let (blocks, first_block_hash) = chain(payload.bytes(), 1 << self.block_exponent);
+        let body = self.manifest(payload, first_block_hash)?;
         if body.len() > MAX_MANIFEST {
             return Err(PackError::ManifestSize(body.len()));
         }
@@ -110,12 +116,15 @@ impl Update {
         bytes.extend((section.len() as u16).to_le_bytes());
         bytes.extend(section);
         let head = bytes.len();
-        bytes.extend(payload);
+        bytes.extend(blocks);
         let manifest = Manifest::parse(&body, |_| true).map_err(|_| PackError::ManifestSize(body.len()))?;
         Ok(Package { bytes, head, manifest, manifest_digest })
     }
 
-    fn manifest(&self, size: u32, image: Digest, first_block_hash: Digest) -> Vec<u8> {
+    fn manifest(&self, payload: &Payload, first_block_hash: Digest) -> Result<Vec<u8>, PackError> {
+        let length = payload.bytes().len();
+        let length =
+            u32::try_from(length).ok().filter(|&length| length <= MAX_SIZE).ok_or(PackError::ImageSize(length))?;
         let mut body = Vec::new();
         let mut put = |kind: u16, value: &[u8]| {
             body.extend(kind.to_le_bytes());
@@ -132,18 +141,31 @@ impl Update {
         }
         put(CRITICAL | number::VERSION, &[major, minor, r0, r1, b0, b1, b2, b3]);
         put(CRITICAL | number::SECURITY_COUNTER, &self.security_counter.to_le_bytes());
-        put(CRITICAL | number::IMAGE_SIZE, &size.to_le_bytes());
-        put(CRITICAL | number::IMAGE_DIGEST, &image.0);
+        put(CRITICAL | number::IMAGE_SIZE, &payload.image_size().to_le_bytes());
+        put(CRITICAL | number::IMAGE_DIGEST, &payload.image_digest().0);
         put(CRITICAL | number::BLOCK_SIZE, &[self.block_exponent]);
-        put(CRITICAL | number::PAYLOAD_LENGTH, &size.to_le_bytes());
+        put(CRITICAL | number::PAYLOAD_LENGTH, &length.to_le_bytes());
         put(CRITICAL | number::FIRST_BLOCK_HASH, &first_block_hash.0);
+        match payload.encoding() {
+            Encoding::Raw => {}
+            Encoding::Heatshrink(Window { window, lookahead }) => {
+                put(CRITICAL | number::ENCODING, &[1, window, lookahead]);
+            }
+            Encoding::Delta(None) => put(CRITICAL | number::ENCODING, &[2, 0]),
+            Encoding::Delta(Some(Window { window, lookahead })) => {
+                put(CRITICAL | number::ENCODING, &[2, 1, window, lookahead]);
+            }
+        }
+        if let Some(BaseImage { size, digest }) = payload.base_image() {
+            put(CRITICAL | number::BASE_IMAGE, &[&size.to_le_bytes()[..], &digest.0].concat());
+        }
         if let Some(address) = self.load_address {
             put(CRITICAL | number::LOAD_ADDRESS, &address.to_le_bytes());
         }
         for (kind, value) in &self.private {
             put(*kind, value);
         }
-        body
+        Ok(body)
     }
 }
 

@@ -252,7 +252,7 @@ pub fn factory<const W: usize, const R: usize>(world: &World, seed: u64) -> (Fla
     let blank = vec![layout.geometry().erased(); slot.len()];
     flash.load(slot.start, &blank);
     flash.load(slot.start, &world.images[0].bytes);
-    flash.load(slot.end - 1024, world.images[0].package.head());
+    flash.load(slot.end - 1024, world.images[0].package(0).head());
     (flash, Model::new(world.images.len()))
 }
 

@@ -2,7 +2,7 @@
 
 use embedded_io::Write;
 use lockgate::sim::Error as Fault;
-use lockgate::{Block, Control, Error, Refusal, Slot, UpdateState, Updater, Verified};
+use lockgate::{Block, Control, Error, Refusal, Slot, UpdateState, Updater, Verified, Workspace};
 
 use super::cuts::Chip;
 use super::life::{broken, Cycle, Stop};
@@ -15,6 +15,7 @@ impl<C: Chip> Cycle<'_, '_, C> {
     /// Downloads an image; nothing if there is no more of it today. If not `whole`, the link drops once, for good.
     pub(super) fn update(&mut self, image: usize, running: Slot, whole: bool) -> Result<Option<Verified>, Stop> {
         let world = self.world;
+        let running_image = self.model(|model| model.confirmed);
         let staged = self.model(|model| model.staged) == Some(image);
         let before = self.model(|model| model.offer(image));
         if before > 0 {
@@ -26,14 +27,15 @@ impl<C: Chip> Cycle<'_, '_, C> {
         self.rng.next();
         let model = self.chip.model().clone();
         let status = Control::new(world.device, &mut *self.chip).status()?;
-        let mut block = Block::<16_384>::new();
-        let mut updater: Updater<'_, _, Seen> =
+        let (mut block, mut workspace) = (Block::<16_384>::new(), Workspace::<512>::new());
+        let updater: Updater<'_, _, Seen> =
             Updater::with_verifier(world.device, &mut *self.chip, &mut block, world.seen.clone());
+        let mut updater = updater.workspace(&mut workspace);
         if staged && status.update == UpdateState::Receiving {
             // The receipt was lost with power: the slot still has all it needs.
             return Ok(Some(updater.staged()?));
         }
-        let package = world.images[image].package.bytes();
+        let package = world.images[image].package(running_image).bytes();
         let mut resumed = false;
         for _ in 0..TRIES {
             let at = updater.position() as usize;

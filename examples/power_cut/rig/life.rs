@@ -239,7 +239,8 @@ impl<C: Chip> Cycle<'_, '_, C> {
 
     /// Offers an image that the device must refuse before it erases anything.
     fn refused(&mut self, image: usize, expected: impl FnOnce(&Refusal) -> bool) -> Result<(), Stop> {
-        let package = self.world.images[image].package.bytes();
+        let running = self.model(|model| model.confirmed);
+        let package = self.world.images[image].package(running).bytes();
         let target = self.world.case.layout.slot_range(Slot::B);
         let erased = self.chip.erases_in(0..target.end);
         let mut block = Block::<16_384>::new();

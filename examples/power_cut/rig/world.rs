@@ -8,7 +8,8 @@ use super::cuts::Tally;
 use super::life::Broken;
 use super::model::Model;
 use lockgate::geometry::{Geometry, Run};
-use lockgate::pack::{Package, Signer, SigningKey, Update};
+use lockgate::manifest::Window;
+use lockgate::pack::{Package, Payload, Signer, SigningKey, Update};
 use lockgate::{Device, Digest, KeySet, Layout, PublicKey, Strategy, Uuid, Verify, Version, P256};
 
 const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
@@ -34,8 +35,40 @@ pub enum Behaviour {
 #[derive(Debug)]
 pub struct Image {
     pub bytes: Vec<u8>,
-    pub package: Package,
+    /// For a device on which each image before it runs; the same for all if it is no delta.
+    packages: Vec<Package>,
     pub behaviour: Behaviour,
+}
+
+impl Image {
+    /// For a device on which image number `running` does.
+    pub fn package(&self, running: usize) -> &Package {
+        &self.packages[running.min(self.packages.len() - 1)]
+    }
+}
+
+/// What a vendor's packages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payloads {
+    Raw,
+    Compressed,
+    Deltas,
+    CompressedDeltas,
+}
+
+impl Payloads {
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Compressed, Self::Deltas, Self::CompressedDeltas];
+
+    fn make(self, image: &[u8], base: Option<&[u8]>) -> Payload {
+        let window = |lookahead| Window::new(8, lookahead).expect("a window");
+        let payload = match (self, base) {
+            (Self::Raw, _) | (_, None) => Payload::raw(image),
+            (Self::Compressed, _) => Payload::heatshrink(image, window(4)),
+            (Self::Deltas, Some(base)) => Payload::delta(base, image, None),
+            (Self::CompressedDeltas, Some(base)) => Payload::delta(base, image, Some(window(7))),
+        };
+        payload.expect("a payload")
+    }
 }
 
 /// A kind of device.
@@ -125,6 +158,11 @@ pub struct World {
 impl World {
     /// The factory's image, and one more for each behaviour.
     pub fn new(case: &'static Case, behaviours: &[Behaviour]) -> Self {
+        Self::with(case, behaviours, Payloads::Raw)
+    }
+
+    /// The same, in packages of these payloads.
+    pub fn with(case: &'static Case, behaviours: &[Behaviour], payloads: Payloads) -> Self {
         // Always the same: a seed that broke a promise breaks it again.
         let mut key = SigningKey::from_pem(KEY).expect("a key");
         let keys: &'static [PublicKey] = vec![key.public_key()].leak();
@@ -132,14 +170,20 @@ impl World {
             .checkpoint_interval(case.checkpoints)
             .attempts(ATTEMPTS);
         let first = std::iter::once(&Behaviour::Good);
-        let images = (0u32..).zip(first.chain(behaviours)).map(|(number, &behaviour)| {
-            let bytes = noise(case.image + 97 * number as usize, number);
+        let mut images: Vec<Image> = Vec::new();
+        for (number, &behaviour) in (0u32..).zip(first.chain(behaviours)) {
+            let bytes = match payloads {
+                Payloads::Raw => noise(case.image + 97 * number as usize, number),
+                _ => relative(case.image + 97 * number as usize, number),
+            };
             let update = Update::new(VENDOR, CLASS, Version::new(1, number as u8, 0, 0), number + 1);
             let update = update.block_size(case.block).expect("a block size");
-            let package = update.build(&bytes, &mut [&mut key]).expect("a package");
-            Image { bytes, package, behaviour }
-        });
-        let images = images.collect();
+            let bases: Vec<Option<&[u8]>> = images.iter().map(|base| Some(&base.bytes[..])).collect();
+            let bases = if bases.is_empty() { vec![None] } else { bases };
+            let made = bases.iter().map(|base| update.encode(&payloads.make(&bytes, *base), &mut [&mut key]));
+            let packages = made.collect::<Result<_, _>>().expect("packages");
+            images.push(Image { bytes, packages, behaviour });
+        }
         let other = Update::new(VENDOR, VENDOR, Version::new(9, 0, 0, 0), u32::MAX);
         let foreign = other.block_size(case.block).and_then(|update| update.build(b"foreign", &mut [&mut key]));
         Self {
@@ -172,6 +216,21 @@ impl Verify for Seen {
 fn noise(len: usize, seed: u32) -> Vec<u8> {
     let mut rng = super::Rng::new(u64::from(seed) + 0x5EED);
     (0..len).map(|_| rng.next() as u8).collect()
+}
+
+/// Bytes of which most are those of its relatives, a little further on, and some repeat.
+fn relative(len: usize, number: u32) -> Vec<u8> {
+    let mut bytes = noise(len, 0);
+    let mut own = super::Rng::new(u64::from(number) + 0xBEEF);
+    for place in 0..len / 200 {
+        let at = (place * 200 + own.below(150) as usize).min(len - 1);
+        let end = (at + own.below(40) as usize).min(len);
+        let value = own.next() as u8;
+        bytes[at..end].fill(value);
+    }
+    let shift = (number as usize * 13) % len.max(1);
+    bytes.rotate_left(shift);
+    bytes
 }
 
 impl World {
