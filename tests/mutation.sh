@@ -3,7 +3,7 @@
 # What is mutated, and by which tests it is judged, is in .cargo/mutants.toml.
 #
 #   tests/mutation.sh                       all of it: hours
-#   tests/mutation.sh -f src/trust.rs       one file; other options of `cargo mutants` as well
+#   tests/mutation.sh -F src/trust.rs       one file of them; other options of `cargo mutants` as well
 #   tests/mutation.sh --list                what would be changed
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

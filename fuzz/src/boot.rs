@@ -206,3 +206,34 @@ fn is_whole(slot: &[u8], trailer: &[u8]) -> bool {
     hash.update(image);
     hash.finish() == manifest.image_digest && manifest.vendor == VENDOR && manifest.class == CLASS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The oracles are worth nothing if no seed starts an image, of both slots and on trial.
+    #[test]
+    fn seeds_start_images() {
+        let mut reasons = HashSet::new();
+        for seed in std::fs::read_dir("seeds/boot").expect("seeds") {
+            let seed = std::fs::read(seed.expect("a seed").path()).expect("a seed");
+            boot(&seed);
+            let mut script = Script(&seed);
+            let choice = script.byte();
+            let layout = if choice & 1 == 0 { &SELECT } else { &SWAP };
+            let device = Device::new(layout, VENDOR, CLASS, *FIXTURE.device.keys());
+            let mut flash: Flash = Flash::new(&GEOMETRY);
+            put(&mut flash, layout, Slot::A, choice >> 2 & 1);
+            for _ in 0..script.byte() % 8 {
+                live(&device, &mut flash, script.byte());
+            }
+            let launch = Boot::with_signatures(&device, &mut flash, Board, Known).select().expect("it boots");
+            reasons.insert(format!("{:?} {:?}", launch.slot, launch.reason));
+        }
+        for expected in
+            ["A Confirmed", "B Confirmed", "B Trial { attempt: 1, limit: 3 }", "A Trial { attempt: 1, limit: 3 }"]
+        {
+            assert!(reasons.contains(expected), "{expected} is not among {reasons:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use https::{certificate, Now, Refusal, Server};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{DerSignature, SigningKey};
-use x509_cert::der::{Decode, Encode};
+use x509_cert::der::{self, Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::TbsCertificate;
@@ -60,19 +60,19 @@ pub fn certificate(data: &[u8]) {
         assert!(check(&[&whole[..], &[0]].concat()).is_err());
         assert!(check(&whole[..at % whole.len()]).is_err());
     }
-    if let Ok(tbs) = TbsCertificate::from_der(bytes) {
-        let expected = reference(&tbs);
-        if let Ok(key) = outcome {
-            assert_eq!(Some(&key[..]), expected.as_deref(), "it passes, and should not");
-        } else if expected.is_some() && tbs.to_der().is_ok_and(|again| again == bytes) {
-            // Refused although all is well, but for an encoding that `x509-cert` puts up with inside an extension.
-            assert!(matches!(outcome, Err(Refusal::Malformed)), "{outcome:?}");
-        }
+    // What `x509-cert` cannot read (a letter beyond ASCII in a name of another kind) is not judged.
+    let Ok(tbs) = TbsCertificate::from_der(bytes) else { return };
+    let Ok(expected) = reference(&tbs) else { return };
+    if let Ok(key) = outcome {
+        assert_eq!(Some(&key[..]), expected.as_deref(), "it passes, and should not");
+    } else if expected.is_some() && tbs.to_der().is_ok_and(|again| again == bytes) {
+        // Refused although all is well, but for an encoding that `x509-cert` puts up with inside an extension.
+        assert!(matches!(outcome, Err(Refusal::Malformed)), "{outcome:?}");
     }
 }
 
 /// The key, if the certificate is one for this server and now, as `x509-cert` reads it.
-fn reference(tbs: &TbsCertificate) -> Option<Vec<u8>> {
+fn reference(tbs: &TbsCertificate) -> der::Result<Option<Vec<u8>>> {
     let (not_before, not_after) = (tbs.validity.not_before, tbs.validity.not_after);
     let in_time = not_before.to_unix_duration().as_secs() <= NOW && NOW <= not_after.to_unix_duration().as_secs();
     let ecdsa = tbs.signature.oid.to_string() == "1.2.840.10045.4.3.2" && tbs.signature.parameters.is_none();
@@ -81,48 +81,77 @@ fn reference(tbs: &TbsCertificate) -> Option<Vec<u8>> {
         info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<x509_cert::spki::ObjectIdentifier>().ok());
     let p256 = info.algorithm.oid.to_string() == "1.2.840.10045.2.1"
         && curve.is_some_and(|curve| curve.to_string() == "1.2.840.10045.3.1.7");
-    let point = info.subject_public_key.as_bytes()?;
-    let key = point.strip_prefix(&[4]).filter(|key| key.len() == 64)?;
+    let point = info.subject_public_key.as_bytes().unwrap_or_default();
+    let Some(key) = point.strip_prefix(&[4]).filter(|key| key.len() == 64) else { return Ok(None) };
     if tbs.version != x509_cert::Version::V3 || !in_time || !ecdsa || !p256 {
-        return None;
+        return Ok(None);
     }
     let extensions = tbs.extensions.as_deref().unwrap_or_default();
     let mut named = false;
     for (number, extension) in extensions.iter().enumerate() {
         if extensions[..number].iter().any(|other| other.extn_id == extension.extn_id) {
-            return None;
+            return Ok(None);
         }
         let value = extension.extn_value.as_bytes();
         match extension.extn_id.to_string().as_str() {
             "2.5.29.15" => {
-                if !KeyUsage::from_der(value).ok()?.0.contains(KeyUsages::DigitalSignature) {
-                    return None;
+                if !KeyUsage::from_der(value)?.0.contains(KeyUsages::DigitalSignature) {
+                    return Ok(None);
                 }
             }
             "2.5.29.17" => {
-                let names = SubjectAltName::from_der(value).ok()?;
+                let names = SubjectAltName::from_der(value)?;
                 named = names.0.iter().any(|name| matches!(name, GeneralName::DnsName(name) if covers(name.as_str())));
             }
             "2.5.29.19" => {
-                if BasicConstraints::from_der(value).ok()?.ca {
-                    return None;
+                if BasicConstraints::from_der(value)?.ca {
+                    return Ok(None);
                 }
             }
             "2.5.29.37" => {
-                let usages = ExtendedKeyUsage::from_der(value).ok()?;
+                let usages = ExtendedKeyUsage::from_der(value)?;
                 if !usages.0.iter().any(|usage| ["1.3.6.1.5.5.7.3.1", "2.5.29.37.0"].contains(&&*usage.to_string())) {
-                    return None;
+                    return Ok(None);
                 }
             }
-            _ if extension.critical => return None,
+            _ if extension.critical => return Ok(None),
             _ => {}
         }
     }
-    named.then(|| key.to_vec())
+    Ok(named.then(|| key.to_vec()))
 }
 
 fn covers(pattern: &str) -> bool {
     let (_, domain) = NAME.split_once('.').expect("a name of two labels");
     pattern.eq_ignore_ascii_case(NAME)
         || pattern.strip_prefix("*.").is_some_and(|rest| rest.eq_ignore_ascii_case(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The oracle is worth nothing if no seed gets as far as it.
+    #[test]
+    fn seeds_are_judged_as_they_are_called() {
+        let judge = |seed: &[u8]| {
+            let signature: DerSignature = CA.0.sign(&seed[4..]);
+            let algorithm = [0x30, 10, 0x06, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2];
+            let outcome = check(&tlv(0x30, &[&seed[4..], &algorithm, &tlv(3, &[&[0], signature.as_bytes()])]));
+            let tbs = TbsCertificate::from_der(&seed[4..]).expect("another parser reads it");
+            assert_eq!(outcome.ok().map(|key| key.to_vec()), reference(&tbs).expect("and its extensions"));
+            outcome.map(|_| ())
+        };
+        for good in [
+            &include_bytes!("../seeds/certificate/plain")[..],
+            include_bytes!("../seeds/certificate/wildcard"),
+            include_bytes!("../seeds/certificate/usages"),
+            include_bytes!("../seeds/certificate/long"),
+        ] {
+            assert_eq!(judge(good), Ok(()));
+        }
+        assert_eq!(judge(include_bytes!("../seeds/certificate/authority")), Err(Refusal::Authority));
+        assert_eq!(judge(include_bytes!("../seeds/certificate/unknown")), Err(Refusal::CriticalExtension));
+        assert_eq!(judge(include_bytes!("../seeds/certificate/p384")), Err(Refusal::Key));
+    }
 }

@@ -69,6 +69,28 @@ fn one_stolen_key_does_not_count_twice() {
 }
 
 #[test]
+fn no_device_can_be_built_that_asks_for_no_signature_or_for_more_than_it_has_keys() {
+    let keys: Vec<_> = (0..9).map(|_| SigningKey::generate().public_key()).collect();
+    let set = |threshold, keys: usize, all: &[_]| KeySet::checked(threshold, &all[..keys]).map(|set| set.threshold());
+    assert_eq!(set(0, 0, &keys), None);
+    assert_eq!(set(1, 0, &keys), None);
+    assert_eq!((set(0, 1, &keys), set(0, 8, &keys)), (None, None));
+    assert_eq!((set(1, 1, &keys), set(2, 1, &keys)), (Some(1), None));
+    assert_eq!((set(3, 3, &keys), set(4, 3, &keys)), (Some(3), None));
+    assert_eq!((set(8, 8, &keys), set(1, 9, &keys), set(9, 9, &keys)), (Some(8), None, None));
+    // The same key in any two places.
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        let mut twice = keys[..3].to_vec();
+        twice[b] = twice[a];
+        assert!(KeySet::checked(1, &twice).is_none());
+    }
+    // Two that differ in their last byte alone are two.
+    let mut near = [keys[0]; 2];
+    near[1].0[63] ^= 1;
+    assert!(KeySet::checked(2, &near).is_some());
+}
+
+#[test]
 fn a_signature_made_for_another_purpose_is_none_for_an_update() {
     let vault = Vault::new();
     let package = vault.package(&[0, 1]);

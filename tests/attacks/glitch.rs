@@ -1,13 +1,16 @@
 //! The attacker with a glitcher: makes one decision come out wrong. What stands behind it has to notice.
 
 use lockgate::boot::{Boot, NoImage};
-use lockgate::pack::SigningKey;
+use lockgate::pack::{Signer, SigningKey};
 use lockgate::sim::Flash;
+use lockgate::wire::ES256;
 use lockgate::{
-    Ack, Block, BootReason, Control, Digest, Error, Machine, PublicKey, Refusal, Sha2, Step, Updater, Verify, P256,
+    Ack, Block, BootReason, Control, Device, Digest, Error, Machine, PublicKey, Refusal, Sha2, Step, Updater, Verify,
+    P256,
 };
 
-use crate::common::{device, noise, release, Board, SMALL_LAYOUT};
+use crate::common::{device, leak, noise, release, trust, Board, CLASS, SMALL_LAYOUT, VENDOR};
+use crate::kit::{entry, with_entries};
 use crate::records::signed_boot;
 
 /// Signature arithmetic that was glitched: it says yes.
@@ -79,6 +82,25 @@ fn a_proof_of_one_signature_does_not_serve_another() {
     let proof = job.check(&mut P256);
     machine.disconnected();
     feed(&mut machine, &mut flash, &forged);
+    assert!(matches!(machine.ack(Ack::Signature(proof)), Err(Error::Refused(Refusal::BadSignature { .. }))));
+}
+
+#[test]
+fn a_proof_of_one_key_does_not_serve_another() {
+    let (one, two) = (SigningKey::generate(), SigningKey::generate());
+    let device = leak(Device::new(&SMALL_LAYOUT, VENDOR, CLASS, trust(1, &[&one, &two])));
+    let package = release(&one, 1, 2, &noise(900, 2));
+    let signature = package.head()[package.head().len() - 64..].to_vec();
+    // The very same signature of the very same update, under the other key's id.
+    let other = with_entries(&package, &[entry(ES256, two.public_key().id::<Sha2>(), &signature)]);
+    let mut flash = Flash::new(SMALL_LAYOUT.geometry());
+    let mut block = Block::<512>::new();
+    let mut machine: Machine<'_, Sha2> = Machine::new(device, &mut block, 4);
+    feed(&mut machine, &mut flash, package.bytes());
+    let Ok(Step::Verify(job)) = machine.step() else { panic!("a signature waits") };
+    let proof = job.check(&mut P256);
+    machine.disconnected();
+    feed(&mut machine, &mut flash, &other);
     assert!(matches!(machine.ack(Ack::Signature(proof)), Err(Error::Refused(Refusal::BadSignature { .. }))));
 }
 
