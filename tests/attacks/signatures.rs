@@ -75,7 +75,7 @@ fn a_malformed_section_is_refused_before_any_signature_arithmetic() {
     let long = entry(ES256, KeyId([0xFE; 8]), &[7; 65]);
     let none = entry(2, KeyId([9; 8]), &[]);
     let many: Vec<_> = (0..33).map(|i| entry(2, KeyId([i; 8]), &[1])).collect();
-    for entries in [&[][..], &[long.clone()], &[none], &[stranger.clone(), stranger.clone()], &many] {
+    for entries in [&[][..], &[long], &[none], &[stranger.clone(), stranger.clone()], &many] {
         let checks = Cell::new(0);
         let mut flash: Flash = Flash::new(SMALL_LAYOUT.geometry());
         let mut block = Block::<512>::new();
