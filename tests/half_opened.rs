@@ -3,11 +3,13 @@
 
 mod common;
 
+use std::cell::Cell;
+
 use common::{ask, boot, device, noise, put, release, Bench, Board, SMALL_LAYOUT};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use lockgate::boot::Boot;
+use lockgate::boot::{Boot, CounterStore};
 use lockgate::geometry::{Geometry, Run};
-use lockgate::sim::{Error as Fault, Flash, Outcome};
+use lockgate::sim::{Error as Fault, Flash, Landed, Outcome};
 use lockgate::{Block, BootReason, Control, Layout, Slot, Updater};
 
 const TINY: Geometry = Geometry::new("tiny", &[Run { count: 24, size: 512 }], 32);
@@ -138,4 +140,39 @@ fn an_image_that_was_started_as_confirmed_is_not_on_trial_at_a_later_boot() {
     }
     assert!(cuts > 500, "{cuts} cuts");
     assert!(broken.is_empty(), "{} of {cuts} cases:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// Fuses: a counter that cannot be taken back.
+struct Fuses<'c>(&'c Cell<u32>);
+
+impl CounterStore for Fuses<'_> {
+    fn read(&mut self) -> u32 {
+        self.0.get()
+    }
+
+    fn raise(&mut self, counter: u32) {
+        self.0.set(counter.max(self.0.get()));
+    }
+}
+
+#[test]
+fn a_confirmation_in_doubt_does_not_leave_a_device_with_fuses_without_an_image() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(900, 2)));
+    for _ in 0..3 {
+        boot(bench.device, &mut flash).unwrap();
+    }
+    let outcome = Landed::Nothing.metastable();
+    let mut unlucky = Unlucky { flash: flash.seed(0), operations: 0, fails: 10, cut: 11, outcome };
+    let _ = Control::new(bench.device, &mut unlucky).confirm();
+    let mut flash = unlucky.flash;
+    assert!(flash.cut_fired());
+    let fuses = Cell::new(1);
+    for number in 0..4 {
+        flash.power_off();
+        flash.power_on();
+        let mut board = Board::default();
+        let launch = Boot::new(bench.device, &mut flash, &mut board).counter(Fuses(&fuses)).select();
+        assert!(launch.is_ok(), "boot {number}: {launch:?}, fuses at {}", fuses.get());
+    }
 }
