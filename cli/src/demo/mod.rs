@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use lockgate::pack::{Package, SigningKey, Update};
+use lockgate::pack::{self, Package, Signer, SigningKey, Update};
 use lockgate::{Slot, Uuid, Verified, Version};
 
 use crate::failure::Failure;
+use crate::files::NewFile;
 use crate::flash_file::FileFlash;
 use crate::install::{line, Event, Report};
 use crate::keys;
@@ -52,7 +53,7 @@ pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<()
     intro(style)?;
 
     heading(style, 1, "The vendor makes a key and signs a firmware image")?;
-    let key = SigningKey::generate_bench();
+    let key = key(directory)?;
     let first = package(&image, Version::new(1, 4, 0, 0), attacks::COUNTER, &key)?;
     let stage = Stage::new(&home, key, first)?;
     say(style, "key", &keys::label(&stage.key_id()));
@@ -122,6 +123,23 @@ fn say(style: Style, label: &str, text: &str) {
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("   {line}\n") }).collect()
+}
+
+/// The bench key of an earlier run in this directory, or a new one. Another key is not for demonstrations, and not put away.
+fn key(directory: Option<&Path>) -> Result<SigningKey, Failure> {
+    let Some(directory) = directory else { return Ok(SigningKey::generate_bench()) };
+    let path = directory.join("vendor.pem");
+    if path.exists() {
+        let key = keys::signing_key(&path)?;
+        return match pack::is_bench(&keys::id(&key.public_key())) {
+            true => Ok(key),
+            false => Err(Failure::usage(path.display(), "no bench key: choose another directory")),
+        };
+    }
+    let key = SigningKey::generate_bench();
+    std::fs::create_dir_all(directory).map_err(|error| Failure::io(directory, error))?;
+    NewFile::create(&path, key.to_pem().as_ref().as_bytes(), true)?.keep();
+    Ok(key)
 }
 
 /// An update of the demo's device, signed by `key`.

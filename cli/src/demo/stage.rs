@@ -110,7 +110,7 @@ impl Stage {
         Session::new(device, None, flash, BLOCK).ok_or_else(|| Failure::Refused("no such block buffer".into()))
     }
 
-    /// Leaves key and flash behind, if the directory is to stay.
+    /// Leaves public keys and flash behind, if the directory is to stay. (The signing key is there already.)
     pub(super) fn keep(&self, directory: Option<&Path>, flash: &[u8]) -> Result<(), Failure> {
         let Some(directory) = directory else { return Ok(()) };
         let path = |name: &str| directory.join(name);
@@ -118,7 +118,6 @@ impl Stage {
         let svg = Picture::new(&self.board, flash, Some(&self.keys)).svg();
         files::write_together(&[
             (&path("ca.pem"), self.ca.as_bytes()),
-            (&path("vendor.pem"), self.key.to_pem().as_ref().as_bytes()),
             (&path("vendor.pub.pem"), public.as_bytes()),
             (&path("flash.bin"), flash),
             (&path("flash.svg"), svg.as_bytes()),
