@@ -55,6 +55,8 @@ pub(crate) struct Log<'d> {
     pub(crate) loaded: bool,
     /// The state reads durable, or was written in this power cycle.
     pub(crate) durable: bool,
+    /// Nothing that may come to light later takes its sector away: it is not the only state there, or there was none before.
+    pub(crate) settled: bool,
     /// The state was written in this power cycle, as far as this value knows.
     pub(crate) fresh: bool,
     pub(crate) state: Option<State>,
@@ -78,6 +80,7 @@ impl<'d> Log<'d> {
             writable: write as u32 <= grid.unit(),
             loaded: false,
             durable: false,
+            settled: true,
             fresh: false,
             state: None,
             checkpoint: Checkpoint::NONE,
@@ -90,7 +93,7 @@ impl<'d> Log<'d> {
     /// Forgets what was read: a write failed, or somebody else had the flash.
     #[inline(never)]
     pub(crate) fn forget(&mut self) {
-        (self.loaded, self.durable, self.fresh) = (false, false, false);
+        (self.loaded, self.durable, self.settled, self.fresh) = (false, false, true, false);
         (self.state, self.checkpoint.offset, self.current) = (None, Checkpoint::NONE.offset, Current::NONE);
         (self.generation, self.ticks) = (0, Ticks::default());
     }

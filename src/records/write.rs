@@ -291,7 +291,8 @@ impl Write {
             return None;
         }
         let mut next = log.sector(self.start);
-        if self.tries == 0 {
+        // Without a current sector nothing can tell of another erase: this one is left as it is.
+        if self.tries == 0 || !log.current.exists() {
             next = log.following(next);
             // Never the sector that holds the state, nor the one it would be lost to; the others in turn.
             let current = log.current.start;
