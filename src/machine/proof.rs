@@ -70,7 +70,7 @@ impl<H: Sha256> Machine<'_, H> {
         }
         #[cfg(feature = "decode")]
         if let Phase::Decode = self.phase {
-            return self.base_read(bytes);
+            return self.bytes_read(bytes);
         }
         let (Phase::Hash(hash, done), Some(plan)) = (&mut self.phase, self.plan) else { return Err(NO_SUCH_STEP) };
         if got == 0 {

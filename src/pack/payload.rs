@@ -81,6 +81,15 @@ impl Payload {
         Ok((Self { bytes: patch, encoding, base: Some(base_image), image_size, image_digest }, image))
     }
 
+    /// With other bytes: for tests of what a device makes of a payload that was signed and is none.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn meddled(&self, meddle: impl Fn(&mut Vec<u8>)) -> Self {
+        let mut other = self.clone();
+        meddle(&mut other.bytes);
+        other
+    }
+
     /// Its bytes, without blocks.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -171,7 +171,7 @@ impl Find {
                 }
                 log.current.other |= self.look == Look::OtherStates;
             }
-            Kind::Checkpoint => {
+            Kind::Checkpoint | Kind::Compressed => {
                 let (start, checkpoint) = Checkpoint::decode(body);
                 if self.look == Look::Checkpoints && log.state.as_ref().is_some_and(|state| state.start == start) {
                     log.checkpoint = checkpoint;

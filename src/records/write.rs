@@ -150,7 +150,7 @@ impl Write {
         body.fill(0);
         match (self.kind, &log.state) {
             (Kind::State, Some(state)) => state.encode(self.extent, body),
-            (Kind::Checkpoint, Some(state)) => log.checkpoint.encode(state.start, self.extent, body),
+            (Kind::Checkpoint | Kind::Compressed, Some(state)) => log.checkpoint.encode(state.start, self.extent, body),
             (Kind::Header, _) => self.header.encode(grid.unit(), body),
             // No state is written before there is one.
             (_, None) => {}
@@ -255,8 +255,8 @@ impl Write {
             (log.durable, log.fresh) = (true, true);
         }
         let kind = match self.kind {
-            Kind::Header if log.holds() => Kind::Checkpoint,
-            Kind::Checkpoint if !self.opening && self.last_kind == Kind::Checkpoint => self.kind,
+            Kind::Header if log.holds() => log.checkpoint.kind(),
+            Kind::Checkpoint | Kind::Compressed if !self.opening && self.last_kind != Kind::State => self.kind,
             _ => Kind::State,
         };
         if kind != self.kind {
