@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let chain = chain::check(&inspection, package.len(), base.as_ref());
     match args.json {
         true => print::json(&json(&inspection, package.len(), &chain))?,
-        false => print::text_only(text(path, &inspection, package.len(), &chain))?,
+        false => print::text_only(text(path, &inspection, package.len(), &chain, base.is_some()))?,
     }
     chain.map_err(|why| Failure::refused(path.display(), why))?;
     if let Some(to) = &args.payload {
@@ -91,10 +91,16 @@ fn json(inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) ->
     })
 }
 
-fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) -> String {
+fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>, based: bool) -> String {
     let picture = picture::Picture::new(inspection, size);
     let state = match chain {
-        Ok(()) => "The chain of blocks is intact.".into(),
+        Ok(()) => match (inspection.manifest.encoding, based) {
+            (Encoding::Raw, _) => "The chain of blocks is intact.".into(),
+            (Encoding::Delta(_), false) => {
+                "The chain of blocks is intact; whether it makes the image, only --base can tell.".into()
+            }
+            _ => "The chain of blocks is intact, and its payload is decoded to the image.".into(),
+        },
         Err(why) => format!("THE CHAIN OF BLOCKS IS BROKEN: {why}."),
     };
     format!(

@@ -62,6 +62,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = block_buffer)]
     block_buffer: u32,
 
+    /// Bytes that the device lends its decoder, for compressed and delta packages: 256 more than the window; 0 for a device
+    /// that has none
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = workspace)]
+    workspace: u32,
+
     /// Trust servers under the certificates in this PEM file, and no others
     #[arg(long, value_name = "PEM")]
     ca: Option<PathBuf>,
@@ -82,6 +87,11 @@ pub(crate) struct Args {
 fn block_buffer(text: &str) -> Result<u32, String> {
     let size = text.parse().ok().filter(|size| install::SIZES.contains(size));
     size.ok_or_else(|| "a power of two from 512 to 65536 is needed".into())
+}
+
+fn workspace(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size| install::WORKSPACES.contains(size));
+    size.ok_or_else(|| format!("one of {} is needed", install::WORKSPACES.map(|size| size.to_string()).join(", ")))
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -106,8 +116,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
     let mut report = Report::new(args.json);
     report.say("running", &describe(&running, &now));
-    let mut session = Session::new(device, told.then_some(running), &mut flash, args.block_buffer)
+    let mut session = Session::new(device, told.then_some(running), &mut flash, (args.block_buffer, args.workspace))
         .ok_or_else(|| Failure::usage("--block-buffer", args.block_buffer))?
+        .begun(now.manifest.filter(|_| now.update == UpdateState::Receiving))
         .waiting_for_reset(now.manifest.filter(|_| waits));
     let mut outcome = session.run(&mut transport, args.retries, |event| report.tell(&event));
     report.end();
@@ -128,7 +139,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     });
     let slot = layout.slot_range(target);
     let package = received.with(flash.bytes().get(slot.start as usize..slot.end as usize).unwrap_or_default());
-    let audit = Audit::of(&flash.journal().borrow(), layout, target, &package, &keys);
+    let audit = Audit::of(&flash.journal().borrow(), layout, (target, flash.bytes()), &package, &keys);
     let told = Outcome { report: &report, board: &board, path, package: transport.name(), audit, steps: flash.steps() };
     if let Some(cut) = flash.cut() {
         return Err(told.cut(&cut));

@@ -31,6 +31,8 @@ const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 /// What the device's block buffer has, and what blocks are cut to.
 const BLOCK: u32 = 1024;
+/// Bytes that the device lends its decoder: for a window of 256 bytes.
+const WORKSPACE: u32 = 512;
 /// Image bytes between two checkpoints of the device's.
 const CHECKPOINTS: u32 = 4096;
 /// Long enough to be watched.

@@ -7,12 +7,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use embedded_io::Write;
-use lockgate::manifest::Manifest;
+use lockgate::manifest::{Encoding, Manifest};
 use lockgate::{
     Decision, Device, Digest, Error, ErrorKind, Offer, Progress, Refusal, Running, Updater, Verified, P256,
 };
 
-use super::buffer::buffer;
+use super::buffer::{buffer, lend};
 use super::received::Received;
 use crate::flash_file::{self, FileFlash};
 use crate::transport::{NoStream, Stream, Transport};
@@ -26,7 +26,8 @@ pub(crate) enum Event<'e> {
     Offered(&'e Manifest, Digest),
     /// It goes on at `position`, where an install was interrupted by a reset: `written` bytes of the image are in the
     /// slot, `saved` bytes of the package are not sent again (0 if the transport cannot leave them out).
-    Resumed { position: u32, written: u32, saved: u32 },
+    /// A payload that is `encoded` is decoded again from its first byte, and what is in the slot is not written again.
+    Resumed { position: u32, written: u32, saved: u32, encoded: bool },
     /// Bytes arrived.
     Progress(Progress),
     /// It goes on from `position` after an interruption.
@@ -79,16 +80,18 @@ pub(crate) struct Session<'f> {
     /// The package as far as it was wanted: what the audit judges by.
     received: Received,
     offered: bool,
+    /// The update that was begun in front of a reset.
+    begun: Option<Digest>,
 }
 
 impl<'f> Session<'f> {
-    /// A device with a block buffer of `block` bytes (one of [`SIZES`](super::SIZES)). What runs, the records and the
-    /// trailers say, unless it is given.
+    /// A device with a block buffer of `block` bytes (one of [`SIZES`](super::SIZES)) and a workspace of `workspace` bytes
+    /// (one of [`WORKSPACES`](super::WORKSPACES)). What runs, the records and the trailers say, unless it is given.
     pub(crate) fn new(
         device: &'static Device<'static>,
         running: Option<Running>,
         flash: &'f mut FileFlash,
-        block: u32,
+        (block, workspace): (u32, u32),
     ) -> Option<Self> {
         let accept: Policy = Box::new(|_| Decision::Accept);
         let updater = Updater::with_verifier(device, flash, buffer(block)?, P256).policy(accept);
@@ -96,7 +99,8 @@ impl<'f> Session<'f> {
             Some(running) => updater.running(running),
             None => updater,
         };
-        Some(Self { updater, received: Received::default(), offered: false })
+        let updater = lend(updater, workspace)?;
+        Some(Self { updater, received: Received::default(), offered: false, begun: None })
     }
 
     /// Stops with [`Stopped::Waits`] at the update with this manifest digest, before anything is written.
@@ -106,6 +110,12 @@ impl<'f> Session<'f> {
             false => Decision::Accept,
         });
         self.updater = self.updater.policy(policy);
+        self
+    }
+
+    /// The update with this manifest digest was begun before: it is told of if it goes on.
+    pub(crate) fn begun(mut self, manifest: Option<Digest>) -> Self {
+        self.begun = manifest;
         self
     }
 
@@ -221,8 +231,11 @@ impl<'f> Session<'f> {
         if position > at {
             let head = found.offset + found.head.len();
             let saved = if can_seek { position.saturating_sub(head as u32) } else { 0 };
-            tell(Event::Resumed { position, written, saved });
+            tell(Event::Resumed { position, written, saved, encoded: false });
             self.received.passed_over(head, position);
+        } else if found.manifest.encoding != Encoding::Raw && written > 0 && self.begun == Some(found.manifest_digest) {
+            let position = (found.offset + found.head.len()) as u32;
+            tell(Event::Resumed { position, written, saved: 0, encoded: true });
         }
     }
 }
