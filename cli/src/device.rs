@@ -32,9 +32,8 @@ const PRIVATE: RangeInclusive<u16> = 0x7000..=0x7FFF;
 /// A layout whose slot B has room for an image of `bytes`, and slot A for `base` bytes, and that no real device has.
 /// `None`: together they are too large for a flash.
 pub(crate) fn layout_for(bytes: u32, base: u32) -> Option<&'static Layout> {
-    let sectors = |bytes: u32| {
-        (u64::from(bytes) + u64::from(lockgate::wire::TRAILER_SIZE)).div_ceil(u64::from(SECTOR)) as u32
-    };
+    let sectors =
+        |bytes: u32| (u64::from(bytes) + u64::from(lockgate::wire::TRAILER_SIZE)).div_ceil(u64::from(SECTOR)) as u32;
     // Two sectors of records in front.
     let count = 2 + sectors(base) + sectors(bytes);
     count.checked_mul(SECTOR)?;
@@ -69,8 +68,7 @@ pub(crate) fn install(
     let mut flash = Memory::sized(layout.geometry());
     flash.load(layout.slot_range(runs).start, base);
     let (mut block, mut workspace) = (Box::new(Block::<65_536>::new()), Box::new(Workspace::<WORKSPACE>::new()));
-    let mut updater =
-        Updater::new(&device, flash, &mut *block).workspace(&mut *workspace).running(running);
+    let mut updater = Updater::new(&device, flash, &mut *block).workspace(&mut *workspace).running(running);
     let bar = progress::bar("verifying", package.len() as u64);
     // Piece by piece: `install` would stop at the package's last byte and leave the bytes behind it unseen.
     let mut feed = || {

@@ -66,9 +66,7 @@ impl Index {
 
     /// The package for a device that runs this image and lends this workspace.
     pub(crate) fn choose(&self, fits: impl Fn(&Digest) -> bool, workspace: u32) -> Option<&Entry> {
-        self.packages
-            .iter()
-            .find(|entry| entry.workspace <= workspace && entry.base.as_ref().is_none_or(&fits))
+        self.packages.iter().find(|entry| entry.workspace <= workspace && entry.base.as_ref().is_none_or(&fits))
     }
 }
 

@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
-use lockgate::{BootReason, BootStatus, Control, Device, Running, UpdateState, Uuid, Version};
+use lockgate::{BootReason, BootStatus, Control, Device, Digest, Running, UpdateState, Uuid, Version};
+use serde_json::json;
 
 use super::options::{FlashOptions, CUT_HELP};
 use super::values;
 use crate::board::Board;
 use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
+use crate::index;
 use crate::install::{self, Audit, Done, Outcome, Report, Session, Stopped};
 use crate::keys;
 use crate::slots::{self, SlotState};
+use crate::style::count;
 use crate::transport::Transport;
 
 /// Install a package on a flash in a file, as a device does.
@@ -23,7 +26,8 @@ use crate::transport::Transport;
 #[derive(clap::Args)]
 #[command(after_long_help = CUT_HELP)]
 pub(crate) struct Args {
-    /// The package: a file, `-` for standard input, or an http:// or https:// URL
+    /// The package: a file, `-` for standard input, or an http:// or https:// URL. If its name ends in .lgi it is an index
+    /// (docs/index.md), and the package beside it that is for this device is installed
     #[arg(value_name = "PACKAGE|-|URL")]
     package: String,
 
@@ -103,6 +107,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         // Before a flash file is made for nothing.
         std::fs::metadata(package).map_err(|error| Failure::io(package, error))?;
     }
+    let index = match args.package.ends_with(&format!(".{}", index::EXTENSION)) {
+        true => Some(transport.index()?),
+        false => None,
+    };
     let mut flash = args.on.open_or_make(&board)?;
     let identity = Identity { vendor: args.vendor, class: args.class, component: args.component };
     let device: &'static Device<'static> = Box::leak(Box::new(boot_stage::device(&board, Some(identity), Some(keys))));
@@ -116,16 +124,26 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
     let mut report = Report::new(args.json);
     report.say("running", &describe(&running, &now));
+    if let Some(index) = index {
+        let image = |digest: &Digest| running.image == Some((*digest).into());
+        let Some(entry) = index.choose(image, args.workspace) else {
+            let why = "it lists no package for this device: no delta of the image that runs, and none for everybody that fits its workspace";
+            return Err(Failure::refused(&args.package, why));
+        };
+        let size = count(entry.size.into(), "byte", "bytes");
+        report.say("index", &format!("{} of {}: {}, {size}", args.package, index.version, entry.name));
+        report.json(|| json!({ "event": "chosen", "package": entry.name, "package_size": entry.size }));
+        transport = transport.beside(&entry.name);
+    }
     let mut session = Session::new(device, told.then_some(running), &mut flash, (args.block_buffer, args.workspace))
         .ok_or_else(|| Failure::usage("--block-buffer", args.block_buffer))?
-        .begun(now.manifest.filter(|_| now.update == UpdateState::Receiving))
         .waiting_for_reset(now.manifest.filter(|_| waits));
     let mut outcome = session.run(&mut transport, args.retries, |event| report.tell(&event));
     report.end();
     let pending = matches!(outcome, Err(Stopped::Waits)) && now.update == UpdateState::Pending;
     if matches!(outcome, Err(Stopped::Waits)) && !pending {
         report.say("staged", "the image was complete before power was cut: nothing of it is sent again");
-        report.json(|| serde_json::json!({ "event": "staged" }));
+        report.json(|| json!({ "event": "staged" }));
         outcome = session.staged();
     }
     let received = session.into_received();

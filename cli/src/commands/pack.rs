@@ -98,7 +98,8 @@ pub(crate) struct Args {
     /// [default: heatshrink:8,7 for deltas, none otherwise]
     #[arg(long, value_name = "HOW", value_parser = wish::compress, help_heading = "Encoding")]
     compress: Option<Compress>,
-    /// How the payload becomes the image [default: delta with --base, heatshrink with --compress, raw otherwise]
+    /// How the payload becomes the image; auto makes the smallest package that --window allows
+    /// [default: delta with --base, heatshrink with --compress, raw otherwise]
     #[arg(long, value_name = "WHICH", help_heading = "Encoding")]
     encoding: Option<Choice>,
     /// The largest window that the devices have room for, a power of two: 8 to 11 [default: 8]
@@ -113,12 +114,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let wishes = Wishes {
-        encoding: args.encoding,
-        compress: args.compress,
-        window: args.window,
-        base: !args.base.is_empty(),
-    };
+    let wishes =
+        Wishes { encoding: args.encoding, compress: args.compress, window: args.window, base: !args.base.is_empty() };
     let wish = wishes.wish()?;
     let named = args.image.as_ref().or(args.patch.as_ref()).map_or(Path::new("image"), |path| path);
     let output = args.output.clone().unwrap_or_else(|| named.with_extension("lgu"));

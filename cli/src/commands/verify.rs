@@ -100,7 +100,8 @@ fn verify<'p>(
         .ok_or_else(|| Failure::refused(path.display(), "image and base are too large for a flash in memory"))?;
     // Wherever the image runs, there this device runs it.
     let address = inspection.manifest.load_address.unwrap_or_default();
-    let (_, verified) = device::install(path, package, &inspection, layout, (keys, knows), (Slot::B, base), [address; 2])?;
+    let (_, verified) =
+        device::install(path, package, &inspection, layout, (keys, knows), (Slot::B, base), [address; 2])?;
     Ok((inspection, verified))
 }
 

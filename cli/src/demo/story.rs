@@ -178,7 +178,8 @@ pub(super) fn revert(stage: &Stage, flash: &[u8], package: &Package, style: Styl
     let outcome = stage.session(&mut flash, stage.keys)?.run(&mut stage.transport(file), 0, |_| {});
     let receipt = outcome.map_err(|stopped| Failure::Refused(format!("version 1.6.0: {stopped}")))?;
     let journal = flash.journal();
-    let audit = Audit::of(&journal.borrow(), stage.board.layout(), (Slot::B, flash.bytes()), package.bytes(), &stage.keys);
+    let audit =
+        Audit::of(&journal.borrow(), stage.board.layout(), (Slot::B, flash.bytes()), package.bytes(), &stage.keys);
     must(audit.unauthentic == 0 && receipt.slot() == Slot::B, "it is verified, and in slot B")?;
     say(style, "verified", "slot B holds version 1.6.0: nobody can tell yet that it hangs");
     activate(stage, &mut flash, receipt)?;

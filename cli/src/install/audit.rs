@@ -127,7 +127,8 @@ mod tests {
         let keys = KeySet::new(1, &keys);
         let image: Vec<u8> = (0..=255).cycle().take(3000).collect();
         let package = Update::new(ANY, ANY, Version::new(1, 0, 0, 0), 0).build(&image, &mut [&mut key]).unwrap();
-        let judge = |journal: &Journal, package: &[u8]| Audit::of(journal, layout, (Slot::B, &[]), package, &keys).unauthentic;
+        let judge =
+            |journal: &Journal, package: &[u8]| Audit::of(journal, layout, (Slot::B, &[]), package, &keys).unauthentic;
 
         let good = honest(layout, &image, package.head());
         let all = Audit::of(&good, layout, (Slot::B, &[]), package.bytes(), &keys);

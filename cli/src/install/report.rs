@@ -9,9 +9,9 @@ use lockgate::Progress;
 use serde_json::{json, Value};
 
 use super::session::Event;
-use crate::{encoding, print};
 use crate::slots::kib;
 use crate::style::{self, count, grouped, Style, Tone};
+use crate::{encoding, print};
 
 /// Where events go.
 pub(crate) struct Report {

@@ -1,8 +1,11 @@
 //! A package from a transport into an updater: opens, reads, feeds; goes on where the updater says, after a lost
 //! connection and after a reset.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::Read;
+use std::ops::Range;
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use lockgate::{
 
 use super::buffer::{buffer, lend};
 use super::received::Received;
-use crate::flash_file::{self, FileFlash};
+use crate::flash_file::{self, FileFlash, Journal};
 use crate::transport::{NoStream, Stream, Transport};
 
 /// What happens, as it happens.
@@ -80,8 +83,9 @@ pub(crate) struct Session<'f> {
     /// The package as far as it was wanted: what the audit judges by.
     received: Received,
     offered: bool,
-    /// The update that was begun in front of a reset.
-    begun: Option<Digest>,
+    /// What this session has written, and where the image goes.
+    journal: Rc<RefCell<Journal>>,
+    slot: Range<u32>,
 }
 
 impl<'f> Session<'f> {
@@ -94,13 +98,15 @@ impl<'f> Session<'f> {
         (block, workspace): (u32, u32),
     ) -> Option<Self> {
         let accept: Policy = Box::new(|_| Decision::Accept);
+        let journal = flash.journal();
         let updater = Updater::with_verifier(device, flash, buffer(block)?, P256).policy(accept);
         let updater = match running {
             Some(running) => updater.running(running),
             None => updater,
         };
         let updater = lend(updater, workspace)?;
-        Some(Self { updater, received: Received::default(), offered: false, begun: None })
+        let slot = device.layout().slot_range(updater.status().target);
+        Some(Self { updater, received: Received::default(), offered: false, journal, slot })
     }
 
     /// Stops with [`Stopped::Waits`] at the update with this manifest digest, before anything is written.
@@ -110,12 +116,6 @@ impl<'f> Session<'f> {
             false => Decision::Accept,
         });
         self.updater = self.updater.policy(policy);
-        self
-    }
-
-    /// The update with this manifest digest was begun before: it is told of if it goes on.
-    pub(crate) fn begun(mut self, manifest: Option<Digest>) -> Self {
-        self.begun = manifest;
         self
     }
 
@@ -217,6 +217,14 @@ impl<'f> Session<'f> {
         package == Some(received)
     }
 
+    /// Bytes of the image of `size` bytes that were written by this session; the last write may be padded.
+    fn image_bytes(&self, size: u32) -> u32 {
+        let image = self.slot.start..self.slot.start.saturating_add(size);
+        let journal = self.journal.borrow();
+        let writes = journal.writes.iter().filter(|write| image.contains(&write.at));
+        writes.map(|write| (write.bytes.len() as u32).min(image.end - write.at)).sum()
+    }
+
     /// Tells of the manifest once the device has accepted it: it is authentic then, and what was received is what was
     /// signed. Bytes up to `at` are fed.
     fn offer(&mut self, at: u32, can_seek: bool, tell: &mut impl FnMut(Event<'_>)) {
@@ -233,9 +241,13 @@ impl<'f> Session<'f> {
             let saved = if can_seek { position.saturating_sub(head as u32) } else { 0 };
             tell(Event::Resumed { position, written, saved, encoded: false });
             self.received.passed_over(head, position);
-        } else if found.manifest.encoding != Encoding::Raw && written > 0 && self.begun == Some(found.manifest_digest) {
+        } else if found.manifest.encoding != Encoding::Raw {
+            // What is written and was not written now was there.
+            let held = written.saturating_sub(self.image_bytes(found.manifest.image_size));
             let position = (found.offset + found.head.len()) as u32;
-            tell(Event::Resumed { position, written, saved: 0, encoded: true });
+            if held > 0 {
+                tell(Event::Resumed { position, written: held, saved: 0, encoded: true });
+            }
         }
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn read(
     if let Some((image, bytes)) = image {
         if bytes != made {
             let (of, image) = (base.path.display(), image.display());
-            let why = format_args!("of {of} it makes another image than {image}: is it a patch from the one to the other?");
+            let why =
+                format_args!("of {of} it makes another image than {image}: is it a patch from the one to the other?");
             return Err(Failure::refused(path.display(), why));
         }
     }

@@ -142,9 +142,10 @@ impl Report {
         let size = bytes(self.package_size);
         let replaced = if self.replaced { " (replaced)" } else { "" };
         match raw {
-            true => {
-                row("package", &format_args!("{}{replaced}, {size}, {:.2} % overhead", self.package, self.overhead_percent))
-            }
+            true => row(
+                "package",
+                &format_args!("{}{replaced}, {size}, {:.2} % overhead", self.package, self.overhead_percent),
+            ),
             false => {
                 row("encoding", &encoding::text(self.how));
                 let payload = percent(self.payload_size.into(), self.image_size as u64);

@@ -11,16 +11,12 @@ const WINDOW: u8 = 8;
 const IMAGE: Window = Window { window: WINDOW, lookahead: 4 };
 const PATCH: Window = Window { window: WINDOW, lookahead: 7 };
 
-/// How the payload becomes the image.
+/// How the payload becomes the image. (Comments here would make the help long.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Choice {
-    /// The smallest package of all that --window allows
     Auto,
-    /// The image as it is
     Raw,
-    /// The image compressed
     Heatshrink,
-    /// A patch of --base
     Delta,
 }
 
@@ -42,9 +38,9 @@ pub(crate) fn compress(text: &str) -> Result<Compress, String> {
     let parameters = text.strip_prefix("heatshrink:").ok_or("expected none, heatshrink or heatshrink:W,L")?;
     let (window, lookahead) = parameters.split_once(',').ok_or("expected heatshrink:W,L as in heatshrink:8,7")?;
     let window = window.parse().ok().zip(lookahead.parse().ok()).and_then(|(w, l)| Window::new(w, l));
-    window.map(|window| Compress::Heatshrink(Some(window))).ok_or_else(|| {
-        "a window W of 8 to 11 and a lookahead L of 3 to 10 are taken (powers of two), L below W".into()
-    })
+    window
+        .map(|window| Compress::Heatshrink(Some(window)))
+        .ok_or_else(|| "a window W of 8 to 11 and a lookahead L of 3 to 10 are taken (powers of two), L below W".into())
 }
 
 /// What a package is to hold.
@@ -146,7 +142,8 @@ mod tests {
     #[test]
     fn parameters_have_limits() {
         assert_eq!(compress("heatshrink:11,4"), Ok(Compress::Heatshrink(Window::new(11, 4))));
-        for wrong in ["", "lzma", "heatshrink:", "heatshrink:8", "heatshrink:8,8", "heatshrink:12,4", "heatshrink:7,3"] {
+        for wrong in ["", "lzma", "heatshrink:", "heatshrink:8", "heatshrink:8,8", "heatshrink:12,4", "heatshrink:7,3"]
+        {
             assert!(compress(wrong).is_err(), "{wrong}");
         }
     }
