@@ -152,8 +152,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     files::write(&output, package.bytes())?;
 
     let inspection = inspect(package.bytes()).map_err(|refusal| Failure::refused(output.display(), refusal))?;
-    let report = Report::new(named, made.len(), base, &output, &package, &inspection, chosen.sizes);
-    let report = report.patch(args.patch.as_deref().filter(|_| args.image.is_none())).replaced(replaced);
+    let report = Report::new((args.image.as_deref(), made.len()), base, &output, &package, &inspection, chosen.sizes);
+    let report = report.patch(args.patch.as_deref()).replaced(replaced);
     match args.json {
         true => print::json(&report),
         false => print::text_only(report.text()),

@@ -17,7 +17,7 @@ use crate::table::Table;
 
 #[derive(Serialize)]
 pub(super) struct Report {
-    image: String,
+    image: Option<String>,
     image_size: usize,
     image_digest: String,
     pub(super) package: String,
@@ -42,7 +42,7 @@ pub(super) struct Report {
     replaced: bool,
     /// Of more than one.
     sizes: Vec<Size>,
-    #[serde(skip)]
+    /// It made the image, or was held against it.
     patch: Option<String>,
     #[serde(skip)]
     pub(super) how: Encoding,
@@ -58,8 +58,7 @@ struct JsonBase {
 
 impl Report {
     pub(super) fn new(
-        image: &Path,
-        image_size: usize,
+        (image, image_size): (Option<&Path>, usize),
         base: Option<&Base>,
         path: &Path,
         package: &Package,
@@ -71,7 +70,7 @@ impl Report {
         let payload = manifest.payload_length as usize;
         let overhead = (package_size - payload) as f64 * 100.0 / payload as f64;
         Self {
-            image: image.display().to_string(),
+            image: image.map(|image| image.display().to_string()),
             image_size,
             image_digest: manifest.image_digest.to_string(),
             package: path.display().to_string(),
@@ -105,7 +104,7 @@ impl Report {
         }
     }
 
-    /// The image was not given: the patch made it.
+    /// It holds this patch.
     pub(super) fn patch(mut self, patch: Option<&Path>) -> Self {
         self.patch = patch.map(|patch| patch.display().to_string());
         self
@@ -128,16 +127,17 @@ impl Report {
         let mut table = Table::default();
         let raw = self.how == Encoding::Raw;
         let mut row = |name: &str, value: &dyn Display| _ = table.row([&name, value]);
-        match &self.patch {
-            None => row("image", &format_args!("{}, {}", self.image, bytes(self.image_size))),
-            Some(patch) => row("image", &format_args!("made by {patch}, {}", bytes(self.image_size))),
-        }
+        let image = self.image.as_deref().unwrap_or("made by the patch");
+        row("image", &format_args!("{image}, {}", bytes(self.image_size)));
         if !raw {
             row("image digest", &self.image_digest);
         }
         if let Some(base) = &self.base {
             let version = base.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
             row("base image", &format_args!("{}{version}, {}, {}", base.file, bytes(base.size), base.digest));
+        }
+        if let Some(patch) = &self.patch {
+            row("patch", patch);
         }
         let size = bytes(self.package_size);
         let replaced = if self.replaced { " (replaced)" } else { "" };
@@ -154,19 +154,23 @@ impl Report {
                 row("package", &format_args!("{}{replaced}, {size}, {percent:.1} % of the image", self.package));
             }
         }
-        self.common(&mut table, !raw);
+        self.common(&mut table, true);
         table.row([&"manifest digest", &self.manifest_digest]);
         table
     }
 
-    /// What all packages of one call have in common, blocks and memory apart.
-    pub(super) fn common(&self, table: &mut Table, workspace: bool) {
+    /// What all packages of one call have in common; `alone`: and what this one has.
+    pub(super) fn common(&self, table: &mut Table, alone: bool) {
         let mut row = |name: &str, value: &dyn Display| _ = table.row([&name, value]);
         row("version", &self.version);
         row("security counter", &self.security_counter);
-        row("blocks", &format_args!("{} of {}", grouped(self.blocks.into()), bytes(self.block_size as usize)));
+        let size = bytes(self.block_size as usize);
+        match alone {
+            true => row("blocks", &format_args!("{} of {size}", grouped(self.blocks.into()))),
+            false => row("blocks", &format_args!("of {size}")),
+        }
         row("buffer needed", &bytes(self.buffer));
-        if workspace {
+        if alone && self.how != Encoding::Raw {
             row("workspace needed", &bytes(self.workspace as usize));
         }
         for key in &self.keys {

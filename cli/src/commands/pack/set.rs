@@ -61,7 +61,7 @@ pub(super) fn run(
     let mut reports = Vec::new();
     for (Made { path, base, package, sizes }, replaced) in made.iter().zip(replaced) {
         let inspection = inspect(package.bytes()).map_err(|refusal| Failure::refused(path.display(), refusal))?;
-        let report = Report::new(image.0, image.1.len(), *base, path, package, &inspection, sizes.clone());
+        let report = Report::new((Some(image.0), image.1.len()), *base, path, package, &inspection, sizes.clone());
         reports.push(report.replaced(replaced));
     }
     match args.json {
@@ -76,6 +76,13 @@ fn names(output: &Path, bases: &[Base]) -> Result<Vec<PathBuf>, Failure> {
     let extension = output.extension().map_or("lgu".into(), |extension| extension.to_string_lossy().into_owned());
     if extension == index::EXTENSION {
         return Err(Failure::usage("--output", "the index is made beside it: name the package for everybody fw.lgu"));
+    }
+    let whole = output.file_name().and_then(|name| name.to_str());
+    if !whole.is_some_and(index::is_name) {
+        return Err(Failure::usage(
+            "--output",
+            format_args!("{} cannot stand in an index: choose another name", output.display()),
+        ));
     }
     let mut names = Vec::new();
     for base in bases {
