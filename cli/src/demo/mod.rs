@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use lockgate::pack::{Package, SigningKey, Update};
+use lockgate::manifest::Window;
+use lockgate::pack::{Package, Payload, SigningKey, Update};
 use lockgate::{Slot, Uuid, Verified, Version};
 
+use crate::encoding;
 use crate::failure::Failure;
 use crate::flash_file::FileFlash;
 use crate::install::{line, Event, Report};
@@ -85,15 +87,19 @@ pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<()
     attacks::verdict(&attack(&stage, &flash, &next, style)?, style)?;
 
     heading(style, 5, "Version 1.5.0 comes as it was made, and power fails on the way")?;
-    let next = package(&next, Version::new(1, 5, 0, 0), attacks::COUNTER + 1, &stage.key)?;
-    let (flash, receipt) = story::power_cut(&stage, &flash, &next, style)?;
+    let packed = package(&next, Version::new(1, 5, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let (flash, receipt) = story::power_cut(&stage, &flash, &packed, style)?;
 
     heading(style, 6, "A reset: it is on trial, shows that it works, and is confirmed")?;
     let flash = story::trial(&stage, &flash, receipt, style)?;
 
-    heading(style, 7, "Version 1.6.0 is signed, and hangs")?;
+    heading(style, 7, "Version 1.6.0 is signed, comes as a delta of 1.5.0, and hangs")?;
     let bad = [&image, b"version 1.6.0\0\0\0".as_slice()].concat();
-    let bad = package(&bad, Version::new(1, 6, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let bad = delta(&next, &bad, Version::new(1, 6, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let (size, whole) = (bad.bytes().len() as u64, bad.manifest().image_size);
+    let percent = encoding::percent(size, whole.into());
+    let text = format!("{} in place of {}: {percent:.1} %", count(size, "byte", "bytes"), kib(whole));
+    say(style, "package", &text);
     let flash = story::revert(&stage, &flash, &bad, style)?;
     stage.keep(directory, &flash)?;
     print::line(format_args!("\n   {}", style.paint(Tone::Good, "every line of it went as it must")))?;
@@ -130,6 +136,14 @@ fn indented(text: &str) -> String {
 fn package(image: &[u8], version: Version, counter: u32, key: &SigningKey) -> Result<Package, Failure> {
     let update = Update::new(VENDOR, CLASS, version, counter);
     update.build(image, &mut [&mut key.clone()]).map_err(|error| Failure::refused("--image", error))
+}
+
+/// The same, as a delta of the image that runs.
+fn delta(base: &[u8], image: &[u8], version: Version, counter: u32, key: &SigningKey) -> Result<Package, Failure> {
+    let update = Update::new(VENDOR, CLASS, version, counter);
+    let packed = Payload::delta(base, image, Window::new(8, 7))
+        .and_then(|payload| update.encode(&payload, &mut [&mut key.clone()]));
+    packed.map_err(|error| Failure::refused("--image", error))
 }
 
 fn describe(package: &Package) -> String {

@@ -8,6 +8,9 @@ use super::Base;
 use crate::progress;
 use crate::slots::sha256;
 
+/// Nobody has vouched for an image size: memory is not taken for what a few bytes claim to become.
+const MAX_DECODED: u32 = 256 << 20;
+
 /// Checks the chain of blocks, that the payload is decoded, and the image's digest; of a delta without its base the chain
 /// alone. The error is a reason, for people and for JSON.
 pub(super) fn check(inspection: &Inspection<'_>, size: usize, base: Option<&Base>) -> Result<(), String> {
@@ -33,6 +36,9 @@ pub(super) fn check(inspection: &Inspection<'_>, size: usize, base: Option<&Base
         (Encoding::Delta(_), None) => return Ok(()),
         (_, base) => base.map(|base| base.image.as_slice()).unwrap_or_default(),
     };
+    if manifest.encoding != Encoding::Raw && manifest.image_size > MAX_DECODED {
+        return Err(format!("an image of {} bytes is not decoded without a signature: verify it", manifest.image_size));
+    }
     let image = unpack(manifest.encoding, &payload, base, manifest.image_size).map_err(|why| why.to_string())?;
     match sha256(&image) == manifest.image_digest {
         true => Ok(()),
