@@ -155,7 +155,10 @@ has_sources() {
 step_power() {
     local proof=(cargo run -q --release --example power_cut --features pack,sim --)
     "${proof[@]}" --geometry all --cuts "${POWER_CUTS:-210000}" --seed 1
-    local geometry
+    local geometry payloads
+    for payloads in compressed deltas compressed-deltas; do
+        "${proof[@]}" --payloads "$payloads" --cuts "$((${POWER_CUTS:-210000} / 5))"
+    done
     for geometry in esp8266-swap stm32l4-swap efm32 efm32-swap stm32f4 stm32h7; do
         "${proof[@]}" --geometry "$geometry" --every
     done

@@ -8,7 +8,7 @@ use lockgate::pack::{self, Package, Signer, SigningKey};
 use lockgate::{Device, KeyId, KeySet, PublicKey};
 use tokio::sync::oneshot;
 
-use super::{say, BLOCK, CHECKPOINTS, CLASS, VENDOR};
+use super::{say, BLOCK, CHECKPOINTS, CLASS, VENDOR, WORKSPACE};
 use crate::board::Board;
 use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
@@ -107,7 +107,8 @@ impl Stage {
     /// The device's updater, with these keys, on this flash.
     pub(super) fn session<'f>(&self, flash: &'f mut FileFlash, keys: KeySet<'static>) -> Result<Session<'f>, Failure> {
         let device = Box::leak(Box::new(self.device(keys)));
-        Session::new(device, None, flash, BLOCK).ok_or_else(|| Failure::Refused("no such block buffer".into()))
+        Session::new(device, None, flash, (BLOCK, WORKSPACE))
+            .ok_or_else(|| Failure::Refused("no such block buffer".into()))
     }
 
     /// Leaves public keys and flash behind, if the directory is to stay. (The signing key is there already.)
