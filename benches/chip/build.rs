@@ -64,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             write(&out, &name.to_lowercase(), package.bytes())?;
             sizes.push((name, package.bytes().len()));
         }
+        write(&out, "code", &image)?;
         write(&out, "base", &base)?;
         write(&out, "base_digest", &sha2::Sha256::digest(&base))?;
     }

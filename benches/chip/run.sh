@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds small programs, each of which does one thing, runs them under QEMU, and prints what they cost.
 #
-#   ./run.sh           all of that; rewrites ../RESULTS.md and results.json
+#   ./run.sh           all of that; rewrites ../RESULTS.md, the figures of ../../README.md, and results.json
 #   ./run.sh check     fails if a figure is more than 3 % worse than in budgets.json
 #   ./run.sh budgets   makes what is measured the budget
 #   ./run.sh panics    lists what may panic in an update, and fails if lockgate's own code may
-#   ./run.sh where     says in which functions an install spends its instructions
-#   ./run.sh sizes     says of which functions its code is
+#   ./run.sh where [PROGRAM]   says in which functions an install (or install-delta, ...) spends its instructions
+#   ./run.sh sizes [PROGRAM]   says of which functions its code is
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -118,7 +118,7 @@ measure_all() {
     build "$out/m0" p256,decode install-heatshrink install-delta
     build "$out/m0-large" p256,large-blocks install
     build "$out/m0" embassy embassy
-    build_lx106 "$out/lx106" p256 empty loop copy sha256 verify install
+    build_lx106 "$out/lx106" p256 empty loop copy sha256 verify install stub
     build_lx106 "$out/lx106" p256,decode install-heatshrink install-delta
     build_lx106 "$out/lx106-large" p256,large-blocks install
     build_lx106 "$out/lx106" embassy embassy
@@ -140,18 +140,26 @@ compiler() {
 panics() {
     target=thumbv7em-none-eabi
     build "$out/panics" p256 install-next -- --config profile.release.debug=1
-    local elf=$out/panics/install-next
-    binutil objdump -d -C --no-show-raw-insn "$elf" >"$elf.code"
-    python3 panics.py calls <"$elf.code" >"$elf.calls"
-    cut -f1 "$elf.calls" | binutil addr2line -a -i -f -C -e "$elf" >"$elf.frames"
-    python3 panics.py judge "$elf.calls" <"$elf.frames"
+    build "$out/panics" p256,decode install-delta -- --config profile.release.debug=1
+    local elf
+    for elf in "$out"/panics/install-{next,delta}; do
+        echo "${elf##*/}:"
+        binutil objdump -d -C --no-show-raw-insn "$elf" >"$elf.code"
+        python3 panics.py calls <"$elf.code" >"$elf.calls"
+        cut -f1 "$elf.calls" | binutil addr2line -a -i -f -C -e "$elf" >"$elf.frames"
+        python3 panics.py judge "$elf.calls" <"$elf.frames"
+    done
 }
 
 # Where the instructions of an install go, or its bytes.
-where() { # run|sizes
+where() { # run|sizes PROGRAM
+    local features=p256 elf=$out/where/$2
     target=thumbv7em-none-eabi
-    build "$out/where" p256 install -- --config profile.release.debug=1
-    local elf=$out/where/install
+    case $2 in
+        *-asm) features=asm ;;
+        *-heatshrink | *-delta) features=p256,decode ;;
+    esac
+    build "$out/where" "$features" "$2" -- --config profile.release.debug=1
     "log_$1" "$elf" | python3 where.py "$1" "$elf.counts" >"$elf.addresses"
     binutil addr2line -a -i -f -C -e "$elf" <"$elf.addresses" | python3 where.py judge "$elf.counts"
 }
@@ -169,7 +177,7 @@ case ${1:-} in
     check) measure_all && python3 table.py check "$out" ;;
     budgets) measure_all && python3 table.py budgets "$out" ;;
     panics) panics ;;
-    where) where run ;;
-    sizes) where sizes ;;
+    where) where run "${2:-install}" ;;
+    sizes) where sizes "${2:-install}" ;;
     *) die "unknown argument '$1'; ./run.sh [check|budgets|panics|where|sizes]" ;;
 esac

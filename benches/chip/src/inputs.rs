@@ -40,12 +40,17 @@ pub const KEY: PublicKey = PublicKey(made!("key"));
 /// The same, for Ed25519.
 pub const ED25519_KEY: [u8; 32] = made!("ed25519_key");
 
-/// An image like machine code, compressed.
+/// An image like machine code.
+#[cfg(feature = "decode")]
+#[link_section = ".inputs.code"]
+pub static CODE: Aligned<IMAGE_SIZE> = Aligned(made!("code"));
+
+/// It, compressed.
 #[cfg(feature = "decode")]
 #[link_section = ".inputs.heatshrink"]
 pub static HEATSHRINK: Aligned<HEATSHRINK_SIZE> = Aligned(made!("heatshrink"));
 
-/// The same image as a patch of [`BASE`].
+/// It, as a patch of [`BASE`].
 #[cfg(feature = "decode")]
 #[link_section = ".inputs.delta"]
 pub static DELTA: Aligned<DELTA_SIZE> = Aligned(made!("delta"));

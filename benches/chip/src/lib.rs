@@ -13,7 +13,7 @@ pub mod inputs;
 pub mod rig;
 pub mod update;
 
-/// A program: what it does, and the statics that are lent to it for that. `table.py` knows the one that plays the flash by
+/// A program: what it does, which says whether that went well, and the statics that are lent to it. `table.py` knows the one that plays the flash by
 /// its name, `cells`.
 #[macro_export]
 macro_rules! program {
@@ -31,7 +31,7 @@ macro_rules! program {
                     unsafe { &mut *(&raw mut $name) }
                 };
             )*
-            $work
+            $crate::rig::exit($work)
         }
     };
 }

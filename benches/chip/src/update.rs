@@ -79,6 +79,13 @@ pub fn decode<V: Verify, H: Sha256>(
     updater.finish().ok()
 }
 
+/// Whether slot B holds the image that was decoded.
+#[cfg(feature = "decode")]
+pub fn installed(flash: &RamFlash<'_>) -> bool {
+    let image = &crate::inputs::CODE.0;
+    flash.0.get(0x4_3000..).and_then(|slot| slot.get(..image.len())) == Some(image)
+}
+
 /// Puts the image that runs into slot A.
 #[cfg(feature = "decode")]
 pub fn run_base(flash: &mut RamFlash<'_>) {

@@ -38,7 +38,8 @@ pub(super) fn say(line: &[u8; 16]) {
     unsafe { syscall1!(WRITE0, line.as_ptr()) };
 }
 
-pub(super) fn exit(success: bool) -> ! {
+/// Ends the emulator.
+pub fn exit(success: bool) -> ! {
     loop {
         debug::exit(if success { EXIT_SUCCESS } else { EXIT_FAILURE });
     }

@@ -35,7 +35,8 @@ pub(super) fn say(line: &[u8; 16]) {
     unsafe { simcall(WRITE, STANDARD_OUTPUT, line.as_ptr() as u32, line.len() as u32 - 1) };
 }
 
-pub(super) fn exit(success: bool) -> ! {
+/// Ends the emulator.
+pub fn exit(success: bool) -> ! {
     loop {
         // SAFETY: does not return.
         unsafe { simcall(EXIT, u32::from(!success), 0, 0) };
