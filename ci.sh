@@ -19,7 +19,7 @@ describe() {
         targets) echo "the library for five microcontroller targets" ;;
         interop) echo "cross-check against independent code (Python, OpenSSL, imgtool, detools)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
-        bench) echo "what an install costs on a Cortex-M, against its budgets; what may panic in it" ;;
+        bench) echo "what an install costs on Cortex-M and LX106, against its budgets; what may panic in it" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 20) seconds, from its seeds on" ;;
         mutation) echo "every mutant of the verification path is caught (cargo-mutants); not part of a whole run" ;;
         *) return 1 ;;

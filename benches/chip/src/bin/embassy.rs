@@ -5,21 +5,19 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
 use embassy_boot::{BlockingFirmwareUpdater, FirmwareUpdaterConfig};
-use lockgate_chip_bench::flash::{Cells, RamFlash, SECTOR, WORD};
+use lockgate_chip_bench::flash::{RamFlash, SECTOR, WORD};
 use lockgate_chip_bench::inputs::{ED25519_KEY, ED25519_SIGNATURE, IMAGE, IMAGE_SIZE};
+use lockgate_chip_bench::program;
 use lockgate_chip_bench::rig::measure;
-use lockgate_chip_bench::update::PIECE;
+use lockgate_chip_bench::update::{Cells, PIECE};
 
-#[entry]
-fn main() -> ! {
-    static mut CELLS: Cells = Cells::new();
-
-    let (state, dfu) = CELLS.blank().split_at_mut(2 * SECTOR as usize);
+program!(|cells: Cells| {
+    let RamFlash(cells) = cells.blank();
+    let (state, dfu) = cells.split_at_mut(2 * SECTOR as usize);
     let (mut state, mut dfu) = (RamFlash(state), RamFlash(dfu));
     measure(|| update(&mut dfu, &mut state).is_some())
-}
+});
 
 #[inline(never)]
 fn update(dfu: &mut RamFlash<'_>, state: &mut RamFlash<'_>) -> Option<()> {

@@ -2,10 +2,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_rt::entry;
+use lockgate_chip_bench::program;
 use lockgate_chip_bench::rig::measure;
 
-#[entry]
-fn main() -> ! {
-    measure(|| true)
-}
+program!(|| measure(|| true));

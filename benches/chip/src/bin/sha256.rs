@@ -4,16 +4,13 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
 use lockgate::{Sha2, Sha256};
 use lockgate_chip_bench::inputs::{DIGEST, IMAGE};
+use lockgate_chip_bench::program;
 use lockgate_chip_bench::rig::measure;
 
-#[entry]
-fn main() -> ! {
-    measure(|| {
-        let mut hash = Sha2::new();
-        hash.update(black_box(&IMAGE.0));
-        hash.finish() == DIGEST
-    })
-}
+program!(|| measure(|| {
+    let mut hash = Sha2::new();
+    hash.update(black_box(&IMAGE.0));
+    hash.finish() == DIGEST
+}));

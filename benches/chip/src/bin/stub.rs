@@ -4,14 +4,11 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
-use lockgate::{Block, Device, Digest, PublicKey, Sha256, Verify};
-use lockgate_chip_bench::flash::{Cells, RamFlash};
+use lockgate::{Block, Digest, PublicKey, Sha256, Verify};
 use lockgate_chip_bench::inputs::BLOCK_SIZE;
+use lockgate_chip_bench::program;
 use lockgate_chip_bench::rig::measure;
-use lockgate_chip_bench::update::{install, HASHED_ONCE};
-
-const DEVICE: Device<'static> = HASHED_ONCE;
+use lockgate_chip_bench::update::{install, Cells, HASHED_ONCE};
 
 /// In place of signatures. The compiler must not know what it says.
 struct Opaque;
@@ -40,11 +37,7 @@ impl Sha256 for OpaqueHash {
     }
 }
 
-#[entry]
-fn main() -> ! {
-    static mut CELLS: Cells = Cells::new();
-    static mut BLOCK: Block<BLOCK_SIZE> = Block::new();
-
-    let mut flash = RamFlash(CELLS.blank());
-    measure(|| install::<Opaque, OpaqueHash>(&DEVICE, &mut flash, BLOCK, Opaque).is_some())
-}
+program!(|cells: Cells, block: Block<BLOCK_SIZE>| {
+    let mut flash = cells.blank();
+    measure(|| install::<_, OpaqueHash>(&HASHED_ONCE, &mut flash, block, Opaque).is_some())
+});

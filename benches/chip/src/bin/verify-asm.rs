@@ -4,12 +4,9 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
 use lockgate::{P256CortexM4, Verify};
 use lockgate_chip_bench::inputs::{DIGEST, KEY, SIGNATURE};
+use lockgate_chip_bench::program;
 use lockgate_chip_bench::rig::measure;
 
-#[entry]
-fn main() -> ! {
-    measure(|| P256CortexM4.verify(black_box(&KEY), black_box(&DIGEST), black_box(&SIGNATURE)))
-}
+program!(|| measure(|| P256CortexM4.verify(black_box(&KEY), black_box(&DIGEST), black_box(&SIGNATURE))));

@@ -4,12 +4,9 @@
 
 use core::hint::black_box;
 
-use cortex_m_rt::entry;
 use lockgate::{Verify, P256};
 use lockgate_chip_bench::inputs::{DIGEST, KEY, SIGNATURE};
+use lockgate_chip_bench::program;
 use lockgate_chip_bench::rig::measure;
 
-#[entry]
-fn main() -> ! {
-    measure(|| P256.verify(black_box(&KEY), black_box(&DIGEST), black_box(&SIGNATURE)))
-}
+program!(|| measure(|| P256.verify(black_box(&KEY), black_box(&DIGEST), black_box(&SIGNATURE))));

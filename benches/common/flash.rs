@@ -1,37 +1,18 @@
-//! A flash in RAM that costs next to nothing: its own work is measured by the program `copy` and taken off. It checks
-//! bounds and nothing else; `examples/cortex-m` has a strict one.
+//! A flash in RAM that costs next to nothing: its own work is measured by [`copy`] and taken off. It checks bounds and
+//! nothing else; `examples/cortex-m` has a strict one.
+
+use core::hint::black_box;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
-use lockgate::geometry::{Geometry, Run};
 
 /// Bytes erased at once.
 pub const SECTOR: u32 = 4096;
 /// Bytes written at once.
 pub const WORD: u32 = 4;
-const SECTORS: u32 = 136;
+/// Bytes read back at once, as in lockgate's drivers.
+const CHUNK: usize = 256;
 
-/// The flash as lockgate knows it.
-pub const GEOMETRY: Geometry = Geometry::new("544 KiB of RAM", &[Run { count: SECTORS, size: SECTOR }], WORD);
-
-/// The memory that plays the flash. `table.py` takes it off the RAM that a program needs.
-#[repr(C, align(4))]
-pub struct Cells(pub [u8; (SECTORS * SECTOR) as usize]);
-
-impl Cells {
-    /// Of unknown content: no program brings bytes for them along.
-    #[allow(clippy::new_without_default)] // a `static` cannot use it
-    pub const fn new() -> Self {
-        Self([0; (SECTORS * SECTOR) as usize])
-    }
-
-    /// Makes them blank, which is not part of what is measured.
-    pub fn blank(&mut self) -> &mut [u8] {
-        self.0.fill(0xFF);
-        &mut self.0
-    }
-}
-
-/// A flash in some of that memory.
+/// A flash in this memory.
 pub struct RamFlash<'c>(pub &'c mut [u8]);
 
 impl RamFlash<'_> {
@@ -71,4 +52,26 @@ impl NorFlash for RamFlash<'_> {
         self.part(offset, bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
+}
+
+/// What that flash costs by itself: the image is erased, written block by block and read back as an update does it, and
+/// not looked at.
+#[allow(dead_code)] // of use to one of the benches
+pub fn copy(flash: &mut RamFlash<'_>, image: &[u8], mut at: u32, block: usize) -> Result<(), NorFlashErrorKind> {
+    #[repr(C, align(4))]
+    struct Chunk([u8; CHUNK]);
+    let mut chunk = Chunk([0; CHUNK]);
+
+    for block in black_box(image).chunks(block) {
+        if at % SECTOR == 0 {
+            flash.erase(at, at + SECTOR)?;
+        }
+        flash.write(at, block)?;
+        for _ in 0..block.len() / CHUNK {
+            flash.read(at, &mut chunk.0)?;
+            black_box(&chunk);
+            at += CHUNK as u32;
+        }
+    }
+    Ok(())
 }
