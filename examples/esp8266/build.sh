@@ -2,6 +2,8 @@
 # Builds everything: boot stage, applications, the stand-in for the mask ROM, packages, and flash images for a board and for the emulator.
 #
 #   ./build.sh          all of it, into target/esp8266
+#   ./build.sh image NAME NUMBER
+#                       only the HTTPS application as NAME.bin, with this build number
 #   ./build.sh sizes    only says how large what was built is, and holds it against the budgets
 #
 # All three, or none: then keys for the bench are made, once, and packages for the tests as well.
@@ -185,11 +187,19 @@ factory() { # FLASH PACKAGE BOOT
         -o "$out/$1.bin" >/dev/null
 }
 
+# The certificate of a server is checked against it: a day is near enough, and need not be compiled anew each time.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(($(date +%s) / 86400 * 86400))}
+
+image() { # NAME NUMBER
+    tools
+    keys
+    compile app image-app
+    app "$1" image-app "$2"
+}
+
 all() {
     tools
     keys
-    # The certificate of a server is checked against it: a day is near enough, and need not be compiled anew each time.
-    export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(($(date +%s) / 86400 * 86400))}
     xtensa-lx106-elf-gcc -mlongcalls -mtext-section-literals -O2 -ffreestanding -fno-builtin -fno-jump-tables -Wall -Wextra \
         -nostdlib -Wl,-z,noexecstack -T rom/rom.ld rom/*.S rom/*.c -lgcc -o "$out/rom.elf"
 
@@ -235,6 +245,7 @@ sizes() {
 mkdir -p "$out"
 case ${1:-} in
     "") all ;;
+    image) image "$2" "$3" ;;
     sizes) sizes ;;
-    *) die "unknown argument '$1'; ./build.sh [sizes]" ;;
+    *) die "unknown argument '$1'; ./build.sh [image NAME NUMBER | sizes]" ;;
 esac
