@@ -300,20 +300,20 @@ mutant(
 
 mutant(
     "an install that goes on does not erase its sector again", WRITER,
-    "self.erased_to = self.address(layout, offset);",
-    "self.erased_to = layout.sector(self.address(layout, offset)).end();",
+    "self.erased_to = self.address(offset);",
+    "self.erased_to = self.address(offset).saturating_add(offset.min(512));",
     *BOTH,
 )
 mutant(
     "an install erases nothing but the trailer's sectors", WRITER,
-    "self.erased_to = self.address(layout, offset);",
-    "self.erased_to = self.tail(layout);",
+    "self.erased_to = self.address(offset);",
+    "self.erased_to = self.tail;",
     *BOTH,
 )
 mutant(
     "the trailer's sectors are not erased", WRITER,
-    "self.tail_erased_to = self.tail(layout);",
-    "self.tail_erased_to = layout.slot_range(self.slot).end;",
+    "self.tail_erased_to = self.tail;",
+    "self.tail_erased_to = self.trailer.saturating_add(TRAILER_SIZE);",
     *BOTH,
 )
 mutant(

@@ -63,7 +63,7 @@ pub fn copy(flash: &mut RamFlash<'_>, image: &[u8], mut at: u32, block: usize) -
     let mut chunk = Chunk([0; CHUNK]);
 
     for block in black_box(image).chunks(block) {
-        if at % SECTOR == 0 {
+        if at.is_multiple_of(SECTOR) {
             flash.erase(at, at + SECTOR)?;
         }
         flash.write(at, block)?;
