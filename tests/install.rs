@@ -119,11 +119,11 @@ fn an_erased_value_of_zero_is_padded_with_zeros() {
 }
 
 #[test]
-fn the_machine_is_no_larger_than_528_bytes_without_its_block_buffer() {
+fn the_machine_is_no_larger_than_560_bytes_without_its_block_buffer() {
     let size = std::mem::size_of::<Machine<'static>>();
     println!("machine: {size} bytes");
-    // Pointers of a host are twice as long as those of the chips, for which `machine/mod.rs` asserts 528.
-    assert!(size <= 600, "{size} bytes");
+    // Pointers of a host are twice as long as those of the chips, for which `machine/mod.rs` asserts 560.
+    assert!(size <= 648, "{size} bytes");
 }
 
 #[test]

@@ -110,10 +110,10 @@ def short(text, width):
 
 def main():
     parser = argparse.ArgumentParser(description="Known mistakes make the proof fail.")
-    parser.add_argument("--only", default="", metavar="SUBSTRING", help="only mutants whose names hold it")
+    parser.add_argument("--only", action="append", default=[], metavar="SUBSTRING", help="only mutants whose names hold it; may be repeated")
     parser.add_argument("--list", action="store_true", help="print their names")
     options = parser.parse_args()
-    chosen = [mutant for mutant in MUTANTS if options.only in mutant.name]
+    chosen = [mutant for mutant in MUTANTS if any(only in mutant.name for only in options.only or [""])]
     if options.list:
         print("\n".join(mutant.name for mutant in chosen))
         return 0

@@ -10,7 +10,7 @@ NRF51_SWAP = "--geometry nrf51-swap --cuts 20000"
 LONG = "--geometry nrf51 --cuts 150000"
 LONG_SWAP = "--geometry nrf51-swap --cuts 100000"
 PAIRS = "--geometry tiny --pairs"
-COMPRESSED = "--geometry esp8266 --payloads compressed --cuts 20000"
+COMPRESSED = "--geometry nrf51 --payloads compressed --cuts 20000"
 DELTAS = "--geometry esp8266 --payloads compressed-deltas --cuts 20000"
 
 
@@ -87,7 +87,7 @@ mutant(
     """\
 (self.stage, self.verify, self.first) = (Stage::Body, false, first);
         self.at = grid.place(grid.offset(first));""",
-    *BOTH,
+    *BOTH, *DEEP,
     also=[
         (WRITE, """\
                 if self.written >= self.body {
@@ -144,31 +144,11 @@ mutant(
 
 mutant(
     "a slot is erased before the start of its update is recorded", MEMORY,
+    "            self.begin((!same).then_some(update), checkpoint, Then::Trailer);",
     """\
-            self.phase = Phase::Start(Work::start::<H>(&mut self.log, state, checkpoint));
-        }
-        checkpoint""",
-    """\
-            self.log.state = Some(state);
-            self.log.hold(checkpoint);
-            self.phase = Phase::Trailer;
-        }
-        checkpoint""",
+            self.begin((!same).then_some(update), checkpoint, Then::Trailer);
+            self.phase = Phase::Trailer;""",
     *BOTH,
-    also=[
-        (MEMORY, "Phase::Start(_) => self.phase = Phase::Trailer,", "Phase::Start(_) => self.phase = Phase::Block,"),
-        (MACHINE, """\
-        self.phase = if chain.is_complete() { Phase::Stored } else { Phase::Block };
-""", """\
-        let complete = chain.is_complete();
-        let held = self.log.held().filter(|_| matches!(self.phase, Phase::Trailer));
-        self.phase = match (held, self.log.state) {
-            (Some(held), Some(state)) => Phase::Start(Work::start::<H>(&mut self.log, state, held)),
-            _ if complete => Phase::Stored,
-            _ => Phase::Block,
-        };
-"""),
-    ],
 )
 mutant(
     "half-steps are ticked two at a time", SWAP,
@@ -194,7 +174,7 @@ mutant(
     "a full sector is opened anew though its state is durable", WRITE,
     "let anew = !current.proven && current.other;",
     "let anew = current.other;",
-    *BOTH,
+    *BOTH, *DEEP,
 )
 
 # Reuse of a torn word.
@@ -221,7 +201,7 @@ mutant(
     "a record is given up without its ticks' room", WRITE,
     "log.current.next = self.first.wrapping_add(self.extent);",
     "log.current.next = self.first.wrapping_add(log.grid.strides(self.kind.size(), 0));",
-    *BOTH,
+    *BOTH, *DEEP,
 )
 mutant(
     "a record follows the last one without its ticks' room", READ,
@@ -273,7 +253,7 @@ mutant(
 
 mutant(
     "a boot does not restate the tail of the log", SELECT,
-    "if !self.log.durable {\n            self.record(state);",
+    "if !(self.log.durable && self.log.settled) {\n            self.record(state);",
     "if false {\n            self.record(state);",
     *BOTH,
 )
