@@ -3,12 +3,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_steps=(fmt lint test docs power mutants targets interop boards bench fuzz)
+all_steps=(fmt lint deny test docs power mutants targets interop boards bench fuzz)
+# Run by their names alone: they take hours.
+extra_steps=(mutation)
 
 describe() {
     case $1 in
         fmt) echo "code is formatted (rustfmt)" ;;
         lint) echo "clippy, every set of features, oldest supported compiler" ;;
+        deny) echo "licences, duplicates and sources of dependencies; docs/dependencies.md is current" ;;
         test) echo "cargo test --workspace" ;;
         docs) echo "documentation builds without a warning" ;;
         power) echo "the proof: POWER_CUTS (default 210000) power cuts, and each pair on small geometries" ;;
@@ -17,14 +20,15 @@ describe() {
         interop) echo "cross-check against independent code (Python, OpenSSL, imgtool, detools)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
         bench) echo "what an install costs on Cortex-M and LX106, against its budgets; what may panic in it" ;;
-        fuzz) echo "each fuzz target for FUZZ_SECONDS (default 10) seconds" ;;
+        fuzz) echo "each fuzz target for FUZZ_SECONDS (default 20) seconds, from its seeds on" ;;
+        mutation) echo "every mutant of the verification path is caught (cargo-mutants); not part of a whole run" ;;
         *) return 1 ;;
     esac
 }
 
 list() {
     local step
-    for step in "${all_steps[@]}"; do printf '%-8s %s\n' "$step" "$(describe "$step")"; done
+    for step in "${all_steps[@]}" "${extra_steps[@]}"; do printf '%-8s %s\n' "$step" "$(describe "$step")"; done
 }
 
 usage() {
@@ -34,7 +38,7 @@ usage: ./ci.sh [STEP...]    run the steps named, in that order; all of them if n
        ./ci.sh --help       print this
 
 POWER_CUTS=N     power cuts of the proof (default 210000)
-FUZZ_SECONDS=N   seconds for each fuzz target (default 10)
+FUZZ_SECONDS=N   seconds for each fuzz target (default 20)
 MSRV_RUSTC=PATH  a rustc of the library's rust-version, for the step lint
 
 Steps:
@@ -61,7 +65,7 @@ step_fmt() {
     cargo fmt --all --check
     local package
     for package in examples/cortex-m examples/esp8266 examples/esp8266/https examples/microbit \
-        examples/efm32 examples/stm32f4 examples/selftest benches/chip; do
+        examples/efm32 examples/stm32f4 examples/selftest benches/chip fuzz; do
         (cd "$package" && cargo fmt --all --check)
     done
 }
@@ -124,6 +128,13 @@ sys.exit("\n".join(["rust-version %s is too low:" % limit] + bad) if bad else 0)
     note "rust-version $version was not compiled, only linted: no such compiler here (rustup toolchain install $version)"
 }
 
+step_deny() {
+    # From source in 2 min 40 s on two cores, once.
+    cargo_tool deny
+    cargo deny --workspace check licenses bans sources
+    python3 docs/dependencies.py --check
+}
+
 step_test() {
     cargo test --workspace
 }
@@ -144,7 +155,10 @@ has_sources() {
 step_power() {
     local proof=(cargo run -q --release --example power_cut --features pack,sim --)
     "${proof[@]}" --geometry all --cuts "${POWER_CUTS:-210000}" --seed 1
-    local geometry
+    local geometry payloads
+    for payloads in compressed deltas compressed-deltas; do
+        "${proof[@]}" --payloads "$payloads" --cuts "$((${POWER_CUTS:-210000} / 5))"
+    done
     for geometry in esp8266-swap stm32l4-swap efm32 efm32-swap stm32f4 stm32h7; do
         "${proof[@]}" --geometry "$geometry" --every
     done
@@ -228,13 +242,20 @@ step_fuzz() {
     cargo_tool fuzz
     targets=$(cargo fuzz list)
     [[ -n $targets ]] || fail "cargo fuzz lists no target"
+    # No sanitizer: there is no unsafe code, and without one several times as many runs.
+    cargo +nightly fuzz build -s none
     for target in $targets; do
+        [[ -n $(ls "fuzz/seeds/$target") ]] || fail "fuzz/seeds/$target has no seeds"
         echo "fuzz: $target"
-        local corpora=("fuzz/corpus/$target")
-        mkdir -p "${corpora[0]}"
-        [[ ! -d fuzz/seeds/$target ]] || corpora+=("fuzz/seeds/$target")
-        cargo +nightly fuzz run "$target" "${corpora[@]}" -- -max_total_time="${FUZZ_SECONDS:-10}"
+        mkdir -p "fuzz/corpus/$target"
+        cargo +nightly fuzz run -s none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+            -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 -verbosity=0 -print_final_stats=1
     done
+}
+
+step_mutation() {
+    cargo_tool mutants
+    tests/mutation.sh
 }
 
 case ${1:-} in

@@ -94,12 +94,18 @@ def microbit_flash():
 
 def microbit_ram():
     known = figures("microbit/target/microbit/figures.json")
-    for what, name in (
-        ("boot stage, while it runs, exchange included", "RAM of the boot stage"),
-        ("boot stage that checks signatures", "RAM of the boot stage with signatures"),
-        ("application, whole update (its block buffer of 512 in it)", "RAM of the application"),
+    for what, name, most in (
+        ("boot stage, while it runs, exchange included", "RAM of the boot stage", 8192),
+        ("boot stage that checks signatures", "RAM of the boot stage with signatures", 12288),
+        ("application, whole update (its block buffer of 512 and 512 to decode in)", "RAM of the application", 9728),
+        ("application, an update by delta", "RAM of the application, by delta", 9728),
     ):
-        yield what, known[name], 12288 if "signatures" in name else 8192
+        yield what, known[name], most
+
+
+def microbit_delta():
+    for what, number in (("only the build's number changes", 2), ("9,000 bytes of noise come with it", 3)):
+        yield what, image(f"microbit/target/microbit/delta-{number}.lgu"), image(f"microbit/target/microbit/app-{number}.bin")
 
 
 COST = ("bytes (Rust 1.96, \"s\", LTO)", "flash", "of", "static RAM")
@@ -107,6 +113,7 @@ PLACES = (
     ("../README.md", "boards", HEAD, 3, rows),
     ("microbit/README.md", "flash", ("bytes of flash", "used", "at most"), 1, microbit_flash),
     ("microbit/README.md", "ram", ("bytes of RAM in all: statics and stack at its deepest", "used", "at most"), 1, microbit_ram),
+    ("microbit/README.md", "deltas", ("a delta's package, bytes", "sent", "image"), 1, microbit_delta),
     ("stm32f4/README.md", "cost", COST, 1, stm32f4),
     ("efm32/README.md", "cost", COST, 1, efm32),
 )

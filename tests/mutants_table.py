@@ -10,6 +10,8 @@ NRF51_SWAP = "--geometry nrf51-swap --cuts 20000"
 LONG = "--geometry nrf51 --cuts 150000"
 LONG_SWAP = "--geometry nrf51-swap --cuts 100000"
 PAIRS = "--geometry tiny --pairs"
+COMPRESSED = "--geometry esp8266 --payloads compressed --cuts 20000"
+DELTAS = "--geometry esp8266 --payloads compressed-deltas --cuts 20000"
 
 
 @dataclass
@@ -475,8 +477,8 @@ mutant(
 )
 mutant(
     "what an install writes is not read back", PROOF_RS,
-    "if !same(bytes, self.buffer",
-    "if false && !same(bytes, self.buffer",
+    "if !same(bytes, self.written",
+    "if false && !same(bytes, self.written",
     *BOTH,
 )
 mutant(
@@ -502,10 +504,10 @@ mutant(
 )
 mutant(
     "a checkpoint outlives its slot's rejection", MEMORY,
-    "        self.phase = Phase::Void(Work::start::<H>(&mut self.log, state, Checkpoint::START));",
+    "        self.begin(None, Checkpoint::START, Then::Refuse(None));",
     """\
         let held = self.log.held().unwrap_or(Checkpoint::START);
-        self.phase = Phase::Void(Work::start::<H>(&mut self.log, state, held));""",
+        self.begin(None, held, Then::Refuse(None));""",
     *BOTH,
 )
 
@@ -515,3 +517,36 @@ mutant(
 #   a checkpoint of an earlier start is gone on from (the last one of a start wins, and the whole image is hashed)
 #   records are appended though another opening was begun; a new generation follows the current one's only (notes are looked at)
 #   the boot stage does not read its records again after a failed write (a failed opening is tried three times)
+
+# Payloads that are not the image itself.
+
+mutant(
+    "a compressed image goes on with an empty window", "src/machine/workspace.rs",
+    "            (_, self.decoding.missing) = decoder.rebuilt();\n",
+    "",
+    COMPRESSED,
+)
+mutant(
+    "a checkpoint holds the token behind its piece", "src/machine/decode.rs",
+    "            if *filled == 0 && !delta {",
+    "            if !delta {",
+    COMPRESSED,
+)
+mutant(
+    "a compressed image's checkpoint forgets its token", "src/records/payload.rs",
+    "token: (kind == Kind::Compressed as u8).then_some(token)",
+    "token: (kind == Kind::Compressed as u8).then_some([0; 2])",
+    COMPRESSED,
+)
+mutant(
+    "a delta that goes on writes from its first byte", "src/machine/workspace.rs",
+    "        self.decoding.held = *offset;\n",
+    "",
+    DELTAS,
+)
+mutant(
+    "base bytes are read from the slot that is written", "src/machine/decode.rs",
+    "self.device.layout.slot_range(self.running.slot).start.saturating_add(*at)",
+    "self.writer.address(*at)",
+    DELTAS,
+)

@@ -3,8 +3,10 @@
 #
 #   tests/payload_interop.sh [BASE:IMAGE...]     more pairs of files
 #
-# Needs python3 with the packages `detools` and `heatshrink2`. PAYLOAD=PATH names the example `payload`; it is built if that
-# is not set.
+# Then the same through the tool: `lockgate pack --patch` of what detools made, and detools on what `lockgate pack --base` made.
+#
+# Needs python3 with the packages `detools` and `heatshrink2`. PAYLOAD=PATH names the example `payload`, LOCKGATE=PATH the tool;
+# they are built if that is not set.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,15 +15,20 @@ if [[ -z ${PAYLOAD:-} ]]; then
     PAYLOAD=${CARGO_TARGET_DIR:-target}/release/examples/payload
 fi
 PAYLOAD=$(realpath "$PAYLOAD")
+if [[ -z ${LOCKGATE:-} ]]; then
+    cargo build -q -p lockgate-cli
+    LOCKGATE=${CARGO_TARGET_DIR:-target}/debug/lockgate
+fi
+LOCKGATE=$(realpath "$LOCKGATE")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-PYTHONDONTWRITEBYTECODE=1 PAYLOAD=$PAYLOAD WORK=$work python3 - "$@" <<'END'
-import io, os, random, subprocess, sys
+PYTHONDONTWRITEBYTECODE=1 PAYLOAD=$PAYLOAD LOCKGATE=$LOCKGATE WORK=$work python3 - "$@" <<'END'
+import io, json, os, random, subprocess, sys
 from pathlib import Path
 import detools, heatshrink2
 
-TOOL, WORK = os.environ["PAYLOAD"], Path(os.environ["WORK"])
+TOOL, LOCKGATE, WORK = os.environ["PAYLOAD"], os.environ["LOCKGATE"], Path(os.environ["WORK"])
 WINDOWS = [(8, 3), (8, 7), (9, 5), (10, 8), (11, 4), (11, 10)]
 LARGEST = 1.05  # of detools' own
 chance = random.Random(20260101)
@@ -120,6 +127,45 @@ for compression in "crle", "bz2", "lzma":
     detools.create_patch(io.BytesIO(base), io.BytesIO(image), patch, compression)
     _, why = run(["apply", "base", "patch"], (), given={"base": base, "patch": patch.getvalue()})
     check(f"compression {compression} is refused", "PatchType" in why, why)
+
+
+# Through the tool, as people do it.
+KEY = Path("cli/tests/keys/a.pem").resolve()
+ANY = "6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4"
+IDENTITY = ["--key", KEY, "--version", "1.2.3", "--security-counter", "7", "--vendor", ANY, "--class", ANY, "--window", "11"]
+
+
+def lockgate(*arguments):
+    done = subprocess.run([LOCKGATE, *map(str, arguments)], capture_output=True, text=True, cwd=WORK)
+    return done.stdout, done.stderr
+
+
+packed = 0
+for name, (base, image) in PAIRS.items():
+    if base == image:
+        continue
+    for file, content in ("base", base), ("image", image):
+        (WORK / file).write_bytes(content)
+    for window in [None, (8, 7), (11, 4)]:
+        case = f"{name}, {window or 'none'}, by the tool"
+        packed += 1
+        # What detools made is packed; the tool's device makes the image of it.
+        (WORK / "fw.patch").write_bytes(detools_patch(base, image, window))
+        out, why = lockgate("pack", "--patch", "fw.patch", "--base", "base", *IDENTITY, "-o", "fw.lgu", "--json")
+        check(f"{case}: detools' patch is packed", out and json.loads(out)["image_size"] == len(image), why)
+        out, why = lockgate("verify", "fw.lgu", "--key", KEY, "--base", "base", "--json")
+        check(f"{case}: detools' patch is verified", out and json.loads(out)["verified"], why)
+        # What the tool made, detools applies.
+        compress = "heatshrink:%d,%d" % window if window else "none"
+        _, why = lockgate("pack", "image", "--base", "base", "--compress", compress, *IDENTITY, "-o", "own.lgu")
+        check(f"{case}: a delta is packed", not why, why)
+        (WORK / "own.patch").unlink(missing_ok=True)
+        _, why = lockgate("inspect", "own.lgu", "--payload", "own.patch")
+        check(f"{case}: its payload comes out", not why, why)
+        if (WORK / "own.patch").exists():
+            applied = detools_apply(base, (WORK / "own.patch").read_bytes())
+            check(f"{case}: detools applies the tool's patch", applied == image, applied[:80])
+print(f"{packed} patches each way through the tool")
 for failure in failures[:40]:
     print(f"FAILED: {failure}", file=sys.stderr)
 print(f"{len(PAIRS)} pairs, {len(failures)} failed")

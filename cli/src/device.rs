@@ -9,15 +9,19 @@ use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::Elements;
 use lockgate::pack::Inspection;
 use lockgate::sim::{self, Flash};
-use lockgate::{Block, Device, Error, KeySet, Layout, Running, Slot, Strategy, Updater, Verified};
+use lockgate::{Block, Device, Error, KeySet, Layout, Running, Slot, Strategy, Updater, Verified, Workspace};
 
 use crate::failure::Failure;
 use crate::progress;
+use crate::slots::sha256;
 
 /// A flash in memory that takes writes of any size its geometry allows.
 pub(crate) type Memory = Flash<1, 1>;
 
 const SECTOR: u32 = 4096;
+
+/// For every window.
+const WORKSPACE: usize = 4096;
 
 /// Bytes that are handed to the updater at once.
 const PIECE: usize = 1 << 16;
@@ -25,27 +29,31 @@ const PIECE: usize = 1 << 16;
 /// Element numbers that belong to the vendor (`docs/format.md`, section 4.1).
 const PRIVATE: RangeInclusive<u16> = 0x7000..=0x7FFF;
 
-/// A layout whose slot B has room for an image of `bytes`, and that no real device has.
-pub(crate) fn layout_for(bytes: u32) -> &'static Layout {
-    let image = (u64::from(bytes) + u64::from(lockgate::wire::TRAILER_SIZE)).div_ceil(u64::from(SECTOR)) as u32;
-    // Two sectors of records and one of slot A in front. At most 2^31 - 1 bytes of image: no sum overflows.
-    let runs: &'static [Run] = vec![Run { count: 3 + image, size: SECTOR }].leak();
+/// A layout whose slot B has room for an image of `bytes`, and slot A for `base` bytes, and that no real device has.
+/// `None`: together they are too large for a flash.
+pub(crate) fn layout_for(bytes: u32, base: u32) -> Option<&'static Layout> {
+    let sectors =
+        |bytes: u32| (u64::from(bytes) + u64::from(lockgate::wire::TRAILER_SIZE)).div_ceil(u64::from(SECTOR)) as u32;
+    // Two sectors of records in front.
+    let count = 2 + sectors(base) + sectors(bytes);
+    count.checked_mul(SECTOR)?;
+    let runs: &'static [Run] = vec![Run { count, size: SECTOR }].leak();
     let geometry: &'static Geometry = Box::leak(Box::new(Geometry::new("memory", runs, 32)));
-    let (records, a) = (2 * SECTOR, 3 * SECTOR);
+    let (records, a) = (2 * SECTOR, (2 + sectors(base)) * SECTOR);
     let layout = Layout::new(geometry).records(0..records).slots(records..a, a..geometry.capacity()).check();
-    Box::leak(Box::new(layout))
+    Some(Box::leak(Box::new(layout)))
 }
 
 /// Installs `package`, all of it, into `slot` (slot B with the swap strategy) as a device of `layout` does that
 /// is what the manifest says, trusts `keys`, and knows the private elements `knows`. Images in slot A and slot
-/// B run at the addresses `a` and `b`.
+/// B run at the addresses `a` and `b`. `base` runs in the other slot.
 pub(crate) fn install(
     path: &Path,
     package: &[u8],
     inspection: &Inspection<'_>,
     layout: &Layout,
     (keys, knows): (KeySet<'_>, &[u16]),
-    slot: Slot,
+    (slot, base): (Slot, &[u8]),
     [a, b]: [u32; 2],
 ) -> Result<(Memory, Verified), Failure> {
     let manifest = inspection.manifest;
@@ -55,9 +63,12 @@ pub(crate) fn install(
         .load_addresses(a, b);
     // With the swap strategy an image arrives in slot B while slot A runs.
     let runs = if layout.strategy() != Strategy::Select { Slot::A } else { slot.other() };
-    let running = Running { slot: runs, ..Running::factory() };
-    let mut block = Box::new(Block::<65_536>::new());
-    let mut updater = Updater::new(&device, Memory::sized(layout.geometry()), &mut *block).running(running);
+    let image = (!base.is_empty()).then(|| sha256(base).into());
+    let running = Running { slot: runs, image, ..Running::factory() };
+    let mut flash = Memory::sized(layout.geometry());
+    flash.load(layout.slot_range(runs).start, base);
+    let (mut block, mut workspace) = (Box::new(Block::<65_536>::new()), Box::new(Workspace::<WORKSPACE>::new()));
+    let mut updater = Updater::new(&device, flash, &mut *block).workspace(&mut *workspace).running(running);
     let bar = progress::bar("verifying", package.len() as u64);
     // Piece by piece: `install` would stop at the package's last byte and leave the bytes behind it unseen.
     let mut feed = || {

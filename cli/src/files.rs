@@ -63,6 +63,9 @@ impl<'b> Prepared<'b> {
         match fs::metadata(path) {
             Ok(old) if old.is_dir() => return Err(Failure::io(path, "cannot be written: it is a directory")),
             Ok(old) if !old.is_file() => return Ok(Self::Special(bytes)),
+            Ok(_) if holds_private_key(path) => {
+                return Err(Failure::io(path, "holds a private key, which is not written over: name another output"))
+            }
             _ => {}
         }
         // Through a symbolic link: the link stays, its target is replaced.
@@ -92,6 +95,13 @@ impl<'b> Prepared<'b> {
         }
         .map_err(|error| Failure::io(path, format_args!("cannot be written: {error}")))
     }
+}
+
+/// Whether a private key stands at the front of the file, or behind a block of curve parameters.
+fn holds_private_key(path: &Path) -> bool {
+    let mut front = Zeroizing::new([0; 512]);
+    let read = File::open(path).and_then(|mut file| file.read(&mut front[..])).unwrap_or(0);
+    front[..read].windows(17).any(|window| window == b" PRIVATE KEY-----" || window == b"BEGIN PRIVATE KEY")
 }
 
 /// A new file that is removed again when this is dropped, unless it is [`keep`](Self::keep)-ed.

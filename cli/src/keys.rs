@@ -95,6 +95,16 @@ impl From<KeyId> for JsonKey {
     }
 }
 
+impl JsonKey {
+    /// For people, as [`label`] has it.
+    pub(crate) fn label(&self) -> String {
+        match self.bench {
+            true => format!("{} ({BENCH})", self.id),
+            false => self.id.clone(),
+        }
+    }
+}
+
 /// The key set as Rust source, for the firmware that is to trust it. Laid out as `rustfmt` would.
 pub(crate) fn rust_const(set: &KeySet<'_>) -> String {
     let mut source = format!("const KEYS: KeySet = KeySet::new(\n    {},\n    &[\n", set.threshold());

@@ -11,6 +11,8 @@ use ureq::tls::{parse_pem, Certificate, PemItem, RootCerts, TlsConfig};
 
 use crate::failure::Failure;
 use crate::files;
+use crate::index::{Index, MAX_SIZE};
+use crate::serve::encoded;
 
 /// Bytes of a package, from `offset` on.
 pub(crate) struct Stream {
@@ -82,6 +84,31 @@ impl Transport {
     /// Whether it can leave bytes out that are not wanted.
     pub(crate) fn can_seek(&self) -> bool {
         !matches!(self, Self::Stdin { .. })
+    }
+
+    /// The way to a file of this name, beside this one.
+    pub(crate) fn beside(self, name: &str) -> Self {
+        match self {
+            Self::File(path) => Self::File(path.with_file_name(name)),
+            Self::Http { agent, url } => {
+                let (url, _) = url.split_once(['?', '#']).unwrap_or((&url, ""));
+                let directory = url.rsplit_once('/').map_or(url, |(directory, _)| directory);
+                Self::Http { agent, url: format!("{directory}/{}", encoded(name)) }
+            }
+            stdin => stdin,
+        }
+    }
+
+    /// All of it, as an index of packages.
+    pub(crate) fn index(&mut self) -> Result<Index, Failure> {
+        let name = self.name();
+        let io = |why: String| Failure::Io(format!("{name}: {why}"));
+        let stream = self.open(0).map_err(|NoStream { why, .. }| io(why))?;
+        let mut bytes = Vec::new();
+        stream.reader.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(|error| io(error.to_string()))?;
+        let text = String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= MAX_SIZE);
+        let text = text.ok_or_else(|| Failure::refused(&name, "not an index: too long, or not UTF-8"))?;
+        Index::parse(&text).map_err(|why| Failure::refused(&name, why))
     }
 
     /// The package from `position` on, or from an earlier byte if the transport cannot do better.

@@ -1,4 +1,5 @@
-//! Runs every case of `tests/cmd`, each in a directory of its own that holds the test keys, `image.bin` and `large.bin`.
+//! Runs every case of `tests/cmd`, each in a directory of its own that holds the test keys and patches, and images: `image.bin`, `next.bin`
+//! (the same with changes), `large.bin`, `empty.bin`.
 //!
 //! `TRYCMD=overwrite cargo test -p lockgate-cli --test cli` writes what the tool says now into the cases.
 
@@ -17,6 +18,11 @@ fn commands_say_and_do_what_is_written() {
         copy(Path::new("tests/keys"), &input);
         fs::write(input.join("image.bin"), image(2500)).unwrap();
         fs::write(input.join("large.bin"), image(40_000)).unwrap();
+        fs::write(input.join("next.bin"), next()).unwrap();
+        fs::write(input.join("empty.bin"), "").unwrap();
+        for patch in files(Path::new("tests/patches")).iter().filter(|name| name.extension() != Some("md".as_ref())) {
+            fs::copy(Path::new("tests/patches").join(patch), input.join(patch)).unwrap();
+        }
         fs::write(input.join("firmware.elf"), b"\x7fELF\x01\x01\x01").unwrap();
         fs::create_dir_all(&output).unwrap();
         fs::write(output.join(".keep"), "").unwrap();
@@ -36,6 +42,14 @@ fn image(bytes: usize) -> Vec<u8> {
         .map(|x| (x >> 24) as u8)
         .take(bytes)
         .collect()
+}
+
+/// `image.bin` as if a word were changed and code put in.
+fn next() -> Vec<u8> {
+    let mut next = image(2500);
+    next[1000] ^= 0x55;
+    next.splice(2000..2000, [0x70, 0x47].repeat(20));
+    next
 }
 
 /// Names of the files in a directory.

@@ -20,8 +20,16 @@ fn seven_of_seven_are_refused_and_the_story_ends_as_it_must() {
     assert_eq!(state["confirmed"], "A");
     assert_eq!(state["security_counter"], 8);
     assert_eq!(state["reverted"], "not confirmed in its attempts");
-    // A second run in the same place.
+    // A second run in the same place, with the same key.
+    let key = std::fs::read(bench.path("out/vendor.pem")).unwrap();
     ends(bench.lockgate(&["demo", "--dir", "out"]), 0, &["7 of 7 refused"]);
+    assert_eq!(std::fs::read(bench.path("out/vendor.pem")).unwrap(), key);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = bench.path("out/vendor.pem").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "the key is its owner's alone");
+    }
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_broken_chain_is_in_the_json_too() {
     let json: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json["chain"], "truncated in block 2: 2810 bytes of 2811");
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 21, "{keys:?}");
+    assert_eq!(keys.len(), 23, "{keys:?}");
 }
 
 #[test]

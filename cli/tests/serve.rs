@@ -124,6 +124,14 @@ fn only_packages_are_served() {
     }
     fs::remove_file(outside).unwrap();
 
+    // An index is served too, as text.
+    bench.file("fw.lgi", b"lockgate index 1\n");
+    bench.file(".hidden.lgi", b"private");
+    let (head, body) = serving.get("/fw.lgi", "");
+    assert!(head.starts_with("http/1.1 200") && head.contains("text/plain"), "{head}");
+    assert_eq!(body, b"lockgate index 1\n");
+    assert!(serving.get("/.hidden.lgi", "").0.starts_with("http/1.1 4"));
+
     // Names that need escapes are names all the same.
     bench.file("grün 2.lgu", &bench.package((2, 0), 3, 900));
     assert!(serving.get("/gr%C3%BCn%202.lgu", "").0.starts_with("http/1.1 200"));

@@ -2,6 +2,8 @@
 # Builds everything: boot stage, applications, the stand-in for the mask ROM, packages, and flash images for a board and for the emulator.
 #
 #   ./build.sh          all of it, into target/esp8266
+#   ./build.sh image NAME NUMBER
+#                       only the HTTPS application as NAME.bin, with this build number
 #   ./build.sh sizes    only says how large what was built is, and holds it against the budgets
 #
 # All three, or none: then keys for the bench are made, once, and packages for the tests as well.
@@ -22,6 +24,9 @@ gcc=(xtensa-lx106-elf-gcc -mlongcalls -mtext-section-literals -O2 -ffreestanding
 # As in board/src/device.rs.
 vendor=6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4
 class=e5b82660-4d1c-4f7e-9b3a-51c7d0a86f12
+
+tool_dir=$out/cargo
+source ../delta.sh
 
 die() {
     echo "error: $*" >&2
@@ -140,6 +145,13 @@ app() { # NAME COMPILED NUMBER [OBJECT...]
     "${esptool[@]}" image-info "$out/$name.bin" | grep -q 'Checksum: .*(valid)' || die "esptool refuses $name.bin"
 }
 
+# The decoder alone, linked to be measured.
+decoder() {
+    compile decoder decoder
+    "${gcc[@]}" -Wl,--gc-sections -Wl,-u,decoder_new -Wl,-u,decoder_step -Wl,-u,decoder_finish -Wl,-u,DECODER_STATE -Wl,--defsym=abort=0 -T decoder/decoder.ld \
+        "$out/decoder.o" rt/mem.c rt/arith.c -lgcc -o "$out/decoder.elf"
+}
+
 pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]
     local package=$1 image=$2 version=$3 counter=$4
     shift 4
@@ -147,8 +159,20 @@ pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]
         --security-counter "$counter" --key "${KEY:-$LOCKGATE_KEY}" --class "${CLASS:-$class}" "$@" >/dev/null
 }
 
-# Images that fail at their start, and packages that are refused.
+# A package that makes IMAGE of BASE.
+pack_delta() { # PACKAGE BASE IMAGE VERSION COUNTER
+    delta_package "$out/$2.bin" "$out/$3.bin" "$out/$1.lgu" "$LOCKGATE_KEY" "$vendor" "$class" "$4" "$5" 1024
+}
+
+# Packages that are deltas, images that fail at their start, and packages that are refused.
 test_packages() {
+    delta_tool
+    app https-more-2 app-https 2 tests/more.S
+    pack https-more-2 https-more-2 1.2.0 2
+    pack_delta delta-2 https-1 https-more-2 1.2.0 2
+    pack_delta delta-3 https-more-2 https-3 1.3.0 3
+    pack_delta wrong-base https-3 https-2 1.2.0 2
+    pack_delta uart-delta-2 uart-1 uart-2 1.2.0 2
     app https-hang app-https 9 tests/hang.S
     pack https-hang https-hang 1.9.0 9
     app https-crash app-https 9 tests/crash.S
@@ -163,11 +187,19 @@ factory() { # FLASH PACKAGE BOOT
         -o "$out/$1.bin" >/dev/null
 }
 
+# The certificate of a server is checked against it: a day is near enough, and need not be compiled anew each time.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(($(date +%s) / 86400 * 86400))}
+
+image() { # NAME NUMBER
+    tools
+    keys
+    compile app image-app
+    app "$1" image-app "$2"
+}
+
 all() {
     tools
     keys
-    # The certificate of a server is checked against it: a day is near enough, and need not be compiled anew each time.
-    export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(($(date +%s) / 86400 * 86400))}
     xtensa-lx106-elf-gcc -mlongcalls -mtext-section-literals -O2 -ffreestanding -fno-builtin -fno-jump-tables -Wall -Wextra \
         -nostdlib -Wl,-z,noexecstack -T rom/rom.ld rom/*.S rom/*.c -lgcc -o "$out/rom.elf"
 
@@ -177,7 +209,9 @@ all() {
     echo "applications"
     compile app app-https
     compile app app-https-4k --features large-fragments
-    compile app app-uart --no-default-features --features uart
+    decoder
+    compile app app-whole --no-default-features --features https
+    compile app app-uart --no-default-features --features uart,deltas
     local number
     for number in 1 2 3; do
         app "https-$number" app-https "$number"
@@ -186,6 +220,7 @@ all() {
         pack "uart-$number" "uart-$number" "1.$number.0" "$number"
     done
     app https-4k-1 app-https-4k 1
+    app https-whole-1 app-whole 1
     pack https-4k-1 https-4k-1 1.1.0 1
     # Never under a product's key: they would be good packages for its devices.
     rm -f "$out/older.lgu"
@@ -210,6 +245,7 @@ sizes() {
 mkdir -p "$out"
 case ${1:-} in
     "") all ;;
+    image) image "$2" "$3" ;;
     sizes) sizes ;;
-    *) die "unknown argument '$1'; ./build.sh [sizes]" ;;
+    *) die "unknown argument '$1'; ./build.sh [image NAME NUMBER | sizes]" ;;
 esac

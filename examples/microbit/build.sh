@@ -2,6 +2,8 @@
 # Builds everything: boot stages, application, packages, and the flash image for a board.
 #
 #   ./build.sh          all of it, into target/microbit
+#   ./build.sh image NAME
+#                       only the application as NAME.bin
 #   ./build.sh sizes    only says how large what was built is, and holds it against the budgets
 #
 # Both, or none: then a key for the bench is made, once, and packages for the tests as well.
@@ -21,6 +23,7 @@ slot_a=0x9000
 
 tool_dir=$out/cargo
 source ../arm.sh
+source ../delta.sh
 
 keys() {
     case ${LOCKGATE_KEYS:+1}${LOCKGATE_KEY:+1} in
@@ -53,8 +56,16 @@ pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]
         --version "$version" --security-counter "$counter" --key "${KEY:-$LOCKGATE_KEY}" --class "${CLASS:-$class}" "$@" >/dev/null
 }
 
-# Images that fail at their start, and packages that are refused.
+# A package that makes IMAGE of BASE.
+pack_delta() { # PACKAGE BASE IMAGE VERSION COUNTER
+    delta_package "$out/$2.bin" "$out/$3.bin" "$out/$1.lgu" "$LOCKGATE_KEY" "$vendor" "$class" "$4" "$5" 512 "$slot_a"
+}
+
+# Packages that are deltas, images that fail at their start, and packages that are refused.
 test_packages() {
+    delta_tool
+    pack_delta delta-2 app-1 app-2 1.2.0 2
+    pack_delta delta-3 app-2 app-3 1.3.0 3
     pack hang app-hang 1.9.0 9
     pack crash app-crash 1.9.0 9
     pack no-vectors no-vectors 1.9.0 9
@@ -99,6 +110,7 @@ sizes() {
 mkdir -p "$out"
 case ${1:-} in
     "") all ;;
+    image) host_tool && keys && compile app "$2" ;;
     sizes) sizes ;;
-    *) die "unknown argument '$1'; ./build.sh [sizes]" ;;
+    *) die "unknown argument '$1'; ./build.sh [image NAME | sizes]" ;;
 esac

@@ -13,13 +13,14 @@ use std::time::Instant;
 
 use rig::cuts::{explore, factory, storm, Tally, With};
 use rig::life::Broken;
-use rig::world::{Behaviour, Case, Port, World, CASES};
+use rig::world::{Behaviour, Case, Payloads, Port, World, CASES};
 use rig::Rng;
 
 const STORY: &[Behaviour] = &[Behaviour::Good, Behaviour::Hangs, Behaviour::Good, Behaviour::Rejects, Behaviour::Good];
 
 struct Options {
     geometry: String,
+    payloads: Payloads,
     cuts: u64,
     seed: u64,
     every: bool,
@@ -79,19 +80,24 @@ fn line(name: &str, tally: &Tally, seconds: f64) {
 fn play<const W: usize, const R: usize>(case: &'static Case, cuts: u64, options: &Options) -> Result<Tally, Broken> {
     let mut tally = Tally::default();
     if options.every || options.pairs {
-        let world = World::new(case, &[Behaviour::Good, Behaviour::Hangs]);
+        let world = World::with(case, &[Behaviour::Good, Behaviour::Hangs], options.payloads);
         let depth = if options.pairs { 2 } else { 1 };
         let mut rng = Rng::new(options.seed);
         explore::<W, R>(&world, factory(&world, options.seed), depth, With::Every, &mut rng, &mut tally)?;
         return Ok(tally);
     }
-    let world = World::new(case, STORY);
+    let world = World::with(case, STORY, options.payloads);
     let mean = mean::<W, R>(&world)?;
     let mut seed = options.seed;
     while tally.cuts < cuts {
         let left = (cuts - tally.cuts).min(60);
-        storm::<W, R>(&world, seed, left, mean, &mut tally, |_| ())
-            .map_err(|Broken(what)| Broken(format!("{what}\n  again: --geometry {} --seed {seed}", case.name)))?;
+        storm::<W, R>(&world, seed, left, mean, &mut tally, |_| ()).map_err(|Broken(what)| {
+            Broken(format!(
+                "{what}\n  again: --geometry {} --payloads {} --seed {seed}",
+                case.name,
+                options.payloads.name()
+            ))
+        })?;
         seed = seed.wrapping_add(1);
         if std::io::stdout().is_terminal() {
             print!("\r{:<14} {:>10} of {cuts}\r", case.name, tally.cuts);
@@ -107,13 +113,15 @@ fn mean<const W: usize, const R: usize>(world: &World) -> Result<u64, Broken> {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { geometry: "all".into(), cuts: 10_000, seed: 1, every: false, pairs: false };
+    let mut options =
+        Options { geometry: "all".into(), payloads: Payloads::Raw, cuts: 10_000, seed: 1, every: false, pairs: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{name} needs a value"));
         let number = |text: String| text.parse().map_err(|_| format!("{name}: '{text}' is no number"));
         match name.as_str() {
             "--geometry" => options.geometry = value()?,
+            "--payloads" => options.payloads = Payloads::named(&value()?).ok_or("--payloads: raw, compressed, deltas, compressed-deltas")?,
             "--cuts" => options.cuts = number(value()?)?,
             "--seed" => options.seed = number(value()?)?,
             "--every" => options.every = true,
@@ -121,7 +129,7 @@ fn options() -> Result<Options, String> {
             _ => {
                 return Err(format!(
                     "power_cut: '{name}' is not known\n\
-                     usage: power_cut [--geometry NAME|all] [--cuts N] [--seed S]   cuts at random\n       \
+                     usage: power_cut [--geometry NAME|all] [--payloads KIND] [--cuts N] [--seed S]   cuts at random\n       \
                      power_cut [--geometry NAME|all] --every                  a cut at every operation, every outcome\n       \
                      power_cut [--geometry NAME|all] --pairs                  and a second one in the recovery"
                 ))

@@ -49,6 +49,4 @@ for name, (source, to) in PAIRS.items():
 seed("heatshrink", "image", 1, 0, image)
 
 # States, and what follows them: in the midst of a diff, of an extra, of a reference.
-seed("delta", "state-none", 0x80, 1000, bytes([2, 0, 0, 0, 9, 0, 0, 0, 5, 0, 0, 0]) + bytes(9) + b"\2xy\0\0\0\0")
-seed("delta", "state-8", 0x81, 1000, bytes([4, 0, 0, 0, 9, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 7, 0]) + base[:256] + image[:40])
 seed("heatshrink", "state", 0x80, 1000, bytes([0, 0, 0, 0, 3, 0, 7, 0]) + image[:60])

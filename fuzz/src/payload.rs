@@ -59,33 +59,20 @@ impl Choices {
 /// Anything as a saved state, then as the payload behind it.
 fn loaded(encoding: Encoding, position: u32, data: &[u8]) {
     const IMAGE: u32 = 3000;
-    const BASE: [u8; 2000] = [0x11; 2000];
-    let Some((saved, mut input)) = Decoder::saved_size(encoding).and_then(|size| data.split_at_checked(size)) else {
-        return;
-    };
+    let Some((&saved, mut input)) = data.split_first_chunk::<8>() else { return };
+    let [bits, reference] = [0, 4].map(|at| u32::from_le_bytes([saved[at], saved[at + 1], saved[at + 2], saved[at + 3]]));
     let mut window = vec![0; Decoder::window_size(encoding)];
-    let mut decoder = Decoder::new(encoding, IMAGE, BASE.len() as u32, &mut window).expect("a window");
-    if decoder.load(position, saved, &mut window).is_none() {
-        return;
-    }
-    let mut again = vec![0; saved.len()];
-    assert_eq!(decoder.save(&window, &mut again), Some(saved.len()));
-    assert_eq!(again, saved);
-    if let Some((at, place)) = decoder.rebuild(&mut window) {
-        assert_eq!(at + place.len() as u32, position);
-    }
-    let (mut output, mut ready) = ([0; 100], 0);
-    while let Ok(progress) = decoder.step(&mut window, input, &mut output, ready) {
+    let fresh = Decoder::new(encoding, IMAGE, 0, &mut window).expect("a window");
+    let Some(mut decoder) = fresh.resumed(position, [bits, reference]) else { return };
+    assert_eq!(decoder.token(), Some([bits, reference]));
+    let (end, missing) = decoder.rebuilt();
+    assert!(end <= window.len() && missing <= position);
+    let mut output = [0; 100];
+    while let Ok(progress) = decoder.step(&mut window, input, &mut output, 0) {
         assert!(decoder.position() <= IMAGE);
         input = &input[progress.consumed..];
-        ready = 0;
-        match progress.need {
-            Need::Input => break,
-            Need::Again => {}
-            Need::Base { at, len } => {
-                output[..len].copy_from_slice(&BASE[at as usize..][..len]);
-                ready = len;
-            }
+        if progress.need == Need::Input {
+            break;
         }
     }
     let _ = decoder.finish();

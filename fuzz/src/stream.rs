@@ -13,6 +13,8 @@ use lockgate::{
     Version,
 };
 
+use crate::script::Script;
+
 pub(crate) const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 pub(crate) const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 const GEOMETRY: Geometry = Geometry::new("fuzz", &[Run { count: 16, size: 512 }], 4);
@@ -39,21 +41,6 @@ pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
 pub(crate) fn packed(image: &[u8], counter: u32) -> Package {
     let update = Update::new(VENDOR, CLASS, Version::new(0, 9, 0, 0), counter).block_size(256).unwrap();
     update.build(image, &mut [&mut FIXTURE.key.clone()]).unwrap()
-}
-
-/// Reads the fuzzer's bytes as a script; zeros when they run out.
-struct Script<'s>(&'s [u8]);
-
-impl Script<'_> {
-    fn byte(&mut self) -> usize {
-        let (&first, rest) = self.0.split_first().unwrap_or((&0, &[]));
-        self.0 = rest;
-        usize::from(first)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.byte() << 8 | self.byte()) % limit.max(1)
-    }
 }
 
 /// Changes the package as the script says.

@@ -80,7 +80,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     // What follows changes the state, and gives the slot to start once there is one.
 
     fn confirmed(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
-        if !self.log.durable {
+        if !(self.log.durable && self.log.settled) {
             self.record(state);
         }
         self.start(state)

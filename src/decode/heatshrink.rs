@@ -129,11 +129,6 @@ impl Heatshrink {
         };
         (part && fits && refers && !self.beyond(most)).then_some(())
     }
-
-    /// Where the next byte goes, and the oldest is; `None` if the window is of another size.
-    pub(super) fn head(&self, window: u8) -> Option<usize> {
-        (self.window == window).then_some(self.head.into())
-    }
 }
 
 /// `count` bits, all set.

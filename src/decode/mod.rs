@@ -4,7 +4,7 @@
 //! bytes come here, and no size in them is believed all the same.
 //!
 //! ```text
-//!  new / load -> step -> Need::Input: the next block      -> step ... -> finish
+//!  new / resumed -> step -> Need::Input: the next block      -> step ... -> finish
 //!                     -> Need::Again: with room in output -> step
 //!                     -> Need::Base:  those bytes of the base into the output's front -> step
 //! ```
@@ -21,29 +21,21 @@ use heatshrink::Heatshrink;
 /// Bytes between the parts that one step takes at most: chunks may be empty, and a step has to end.
 const CONTROL: u8 = 64;
 
-/// What comes next in the payload. The first ones are in a saved state, by their numbers; of a patch all but the last three
-/// are compressed.
+/// What comes next in the payload. Of a patch all but the last three are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     /// The image itself: no delta.
-    Image = 0,
-    DiffSize = 1,
-    Diff = 2,
-    ExtraSize = 3,
-    Extra = 4,
-    Adjustment = 5,
-    Nothing = 6,
-    DataFormat = 7,
-    Type = 8,
-    ImageSize = 9,
-    Parameters = 10,
-}
-
-impl Part {
-    /// Whether it is a number that may be kept half taken.
-    fn is_number(self) -> bool {
-        matches!(self, Self::DiffSize | Self::ExtraSize | Self::Adjustment)
-    }
+    Image,
+    DiffSize,
+    Diff,
+    ExtraSize,
+    Extra,
+    Adjustment,
+    Nothing,
+    DataFormat,
+    Type,
+    ImageSize,
+    Parameters,
 }
 
 /// What a step waits for.

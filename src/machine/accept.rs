@@ -13,6 +13,14 @@ use crate::wire::TRAILER_SIZE;
 #[cfg(feature = "decode")]
 use crate::{decode::Decoder, manifest::BaseImage};
 
+/// How the payload becomes the image, as far as going on asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Raw,
+    Compressed,
+    Delta,
+}
+
 /// What is known of an update once its manifest is authenticated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -20,8 +28,7 @@ pub(crate) struct Plan {
     pub(crate) image_size: u32,
     pub(crate) version: crate::Version,
     pub(crate) security_counter: u32,
-    /// The payload is not the image itself.
-    pub(crate) encoded: bool,
+    pub(crate) payload: Payload,
     /// The slot is not being filled: a receipt is made again for what it holds.
     pub(crate) staged: bool,
     /// The slot was filled in more than one go.
@@ -60,7 +67,11 @@ impl<H: Sha256> Machine<'_, H> {
             image_size: manifest.image_size,
             version: manifest.version,
             security_counter: manifest.security_counter,
-            encoded: manifest.encoding != Encoding::Raw,
+            payload: match manifest.encoding {
+                Encoding::Raw => Payload::Raw,
+                Encoding::Heatshrink(_) => Payload::Compressed,
+                Encoding::Delta(_) => Payload::Delta,
+            },
             staged: false,
             interrupted: false,
         });
@@ -122,13 +133,9 @@ impl<H: Sha256> Machine<'_, H> {
     fn accept(&mut self) -> Result<(), Stop> {
         let (digest, trailer) = self.head()?;
         self.payload = self.position;
-        let Checkpoint { offset, payload, hash } = self.start(digest);
+        let Checkpoint { offset, payload, hash, .. } = self.start(digest);
         let (Some(plan), Some(chain)) = (&mut self.plan, &mut self.chain) else { return Err(NO_SUCH_STEP) };
-        plan.interrupted = offset > 0 || plan.encoded;
-        #[cfg(feature = "decode")]
-        if let Some(lent) = &mut self.workspace {
-            lent.decoding.held = offset;
-        }
+        plan.interrupted = offset > 0 || plan.payload != Payload::Raw;
         self.consumed = if payload > 0 { chain.resume(payload, hash) } else { 0 };
         message!(info, "update {} accepted, from image byte {}", plan.version, offset);
         self.buffer.pad(trailer, self.writer.padded(trailer), self.device.layout.geometry().erased())?;

@@ -76,6 +76,11 @@ impl Chain {
         self.offset.saturating_add(links.saturating_mul(LINK_SIZE))
     }
 
+    /// Bytes of the whole payload, links not counted.
+    pub(crate) fn length(&self) -> u32 {
+        self.payload_length
+    }
+
     /// Bytes of the whole payload, links counted.
     pub(crate) fn size_of_payload(&self) -> u32 {
         let links = self.blocks(self.payload_length).saturating_sub(1);

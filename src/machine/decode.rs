@@ -1,8 +1,10 @@
 //! From an authenticated block to pieces of the image, if the payload is not the image itself.
 //!
-//! After a reset, or when a write failed, such a payload is decoded again from its first byte, and what the slot holds of
-//! the image is not written again: windows of patches are nowhere in flash, and patches are small.
+//! After a reset, or when a write failed, a compressed image goes on at its checkpoint, its window read from the slot. A
+//! delta, whose window is nowhere in flash and which is small, is decoded again from its first byte, and what the slot
+//! holds of the image is not written again.
 
+use super::accept::Payload;
 use super::workspace::Decoding;
 use super::{Machine, Phase, Then, NO_SUCH_STEP};
 use crate::block::copy;
@@ -14,10 +16,14 @@ use crate::records::Checkpoint;
 impl<H: Sha256> Machine<'_, H> {
     /// Decodes what is left of the block, until a piece of the image is to be written or base bytes are to be read.
     pub(super) fn decode(&mut self) -> Result<(), Stop> {
+        let delta = self.plan.is_some_and(|plan| plan.payload == Payload::Delta);
         while matches!(self.phase, Phase::Decode) {
             let (Some(lent), Some(chain)) = (&mut self.workspace, &self.chain) else { return Err(NO_SUCH_STEP) };
             let (piece, window, decoding) = lent.split();
-            let Decoding { decoder: Some(decoder), filled, base, wanted: wanted @ (_, 0), held, .. } = decoding else {
+            let Decoding {
+                decoder: Some(decoder), filled, base, wanted: wanted @ (_, 0), held, missing: 0, begun, ..
+            } = decoding
+            else {
                 return Ok(());
             };
             let at = decoder.position().saturating_sub(*filled as u32);
@@ -25,6 +31,10 @@ impl<H: Sha256> Machine<'_, H> {
             let input = self.buffer.bytes(self.consumed, left)?;
             // A piece ends with a sector, with the image, and with what the slot holds.
             let address = self.writer.address(at);
+            if *filled == 0 && !delta {
+                let payload = chain.offset().saturating_add(self.consumed);
+                *begun = Checkpoint { offset: at, payload, hash: chain.expected(), token: decoder.token() };
+            }
             let again = at < *held;
             let limit = self.device.layout.sector(address).end().saturating_sub(address);
             let limit = limit.min(if again { held.saturating_sub(at) } else { u32::MAX });
@@ -70,30 +80,41 @@ impl<H: Sha256> Machine<'_, H> {
         Ok(())
     }
 
-    /// The base bytes that are to be read: bytes to pass over, address and length, whole units.
-    pub(super) fn base_wanted(&self) -> Option<(u32, u32, u32)> {
-        let (at, len) = self.workspace.as_ref()?.decoding.wanted;
-        if len == 0 {
-            return None;
-        }
-        let address = self.device.layout.slot_range(self.running.slot).start.saturating_add(at);
+    /// What is to be read of the base, or of the slot for the window: bytes to pass over, address and length, whole units.
+    pub(super) fn bytes_wanted(&self) -> Option<(u32, u32, u32)> {
+        let Decoding { decoder, wanted: (at, len), missing, .. } = &*self.workspace.as_ref()?.decoding;
+        let (address, len) = match (missing, len) {
+            (0, 0) => return None,
+            (0, len) => (self.device.layout.slot_range(self.running.slot).start.saturating_add(*at), len),
+            (missing, _) => (self.writer.address(decoder.as_ref()?.position().saturating_sub(*missing)), missing),
+        };
         let skip = address & self.writer.unit().wrapping_sub(1);
-        Some((skip, address.saturating_sub(skip), self.writer.padded(skip.saturating_add(len))))
+        Some((skip, address.saturating_sub(skip), self.writer.padded(skip.saturating_add(*len))))
     }
 
-    /// Base bytes were read: what is added to them may be decoded.
-    pub(super) fn base_read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        let (skip, ..) = self.base_wanted().ok_or(NO_SUCH_STEP)?;
+    /// They were read: what is added to them may be decoded, or the window is so much nearer to what it was.
+    pub(super) fn bytes_read(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        let (skip, ..) = self.bytes_wanted().ok_or(NO_SUCH_STEP)?;
         let Some(lent) = &mut self.workspace else { return Err(NO_SUCH_STEP) };
-        let (piece, _, decoding) = lent.split();
-        let (_, len) = decoding.wanted;
-        let room = piece.get_mut(decoding.filled..).unwrap_or_default();
+        let (piece, window, decoding) = lent.split();
+        let (size, _) = decoding.decoder.map_or((0, 0), |decoder| decoder.rebuilt());
+        let (from, len, room) = if decoding.missing > 0 {
+            (size.saturating_sub(decoding.missing as usize), decoding.missing, window)
+        } else {
+            let (_, len) = decoding.wanted;
+            (decoding.filled, len, piece)
+        };
+        let room = room.get_mut(from..).unwrap_or_default();
         let room = room.get_mut(..len as usize).unwrap_or_default();
         let taken = copy(room, bytes.get(skip as usize..).unwrap_or_default());
         if taken == 0 {
             return Err(NO_SUCH_STEP);
         }
-        (decoding.base, decoding.wanted) = (taken, (0, 0));
+        if decoding.missing > 0 {
+            decoding.missing = decoding.missing.saturating_sub(taken as u32);
+        } else {
+            (decoding.base, decoding.wanted) = (taken, (0, 0));
+        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 
 use core::mem::replace;
 
+use super::accept::Payload;
 use super::head::Head;
 use super::writer::Writer;
 use super::{Machine, Phase, Rest, Step, Then};
@@ -242,14 +243,24 @@ impl<H: Sha256> Machine<'_, H> {
         self.phase = Phase::Records(Work::start::<H>(&mut self.log, state, checkpoint), then);
     }
 
-    /// Whether an install can go on there: nothing that is stored is believed unseen. An encoded payload begins with its first
-    /// byte again.
-    fn is_checkpoint(&self, held: &Checkpoint) -> bool {
-        let payload = if self.is_encoded() { 0 } else { held.offset };
+    /// Whether an install can go on there: nothing that is stored is believed unseen. A delta begins with its first byte
+    /// again. If it can, what decodes is there already.
+    fn is_checkpoint(&mut self, held: &Checkpoint) -> bool {
+        let (Some(plan), Some(chain)) = (&self.plan, &self.chain) else { return false };
         let edge = self.writer.address(held.offset);
-        held.payload == payload
-            && self.plan.is_some_and(|plan| held.offset < plan.image_size)
-            && self.device.layout.sector(edge).start == edge
+        if held.offset >= plan.image_size || self.device.layout.sector(edge).start != edge {
+            return false;
+        }
+        let fits = match plan.payload {
+            Payload::Raw => held.payload == held.offset && held.token.is_none(),
+            Payload::Delta => held.payload == 0 && held.token.is_none(),
+            Payload::Compressed => held.token.is_some() == (held.offset > 0) && held.payload < chain.length(),
+        };
+        #[cfg(feature = "decode")]
+        if let (true, true, Some(lent)) = (fits, self.is_encoded(), &mut self.workspace) {
+            return lent.resume(held).is_some();
+        }
+        fits
     }
 
     /// Before the first write into a sector: this is where to go on should it fail.
@@ -259,10 +270,12 @@ impl<H: Sha256> Machine<'_, H> {
         if self.log.held().is_some_and(|held| held.offset == offset) {
             return;
         }
-        let checkpoint = if self.is_encoded() {
-            Checkpoint { offset, ..Checkpoint::START }
-        } else {
-            Checkpoint { offset, payload: chain.offset().saturating_add(from), hash: chain.expected() }
+        let (payload, hash) = (chain.offset().saturating_add(from), chain.expected());
+        let checkpoint = Checkpoint { offset, payload, hash, token: None };
+        #[cfg(feature = "decode")]
+        let checkpoint = match &self.workspace {
+            Some(lent) if self.is_encoded() => Checkpoint { offset, ..lent.decoding.begun },
+            _ => checkpoint,
         };
         let due = self.recorded.checked_add(self.device.checkpoint_interval).is_some_and(|due| offset >= due);
         if due && offset > 0 {

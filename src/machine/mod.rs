@@ -46,7 +46,7 @@ use crate::geometry::MAX_WRITE_UNIT;
 use crate::message::message;
 use crate::records::{Log, Request, Work};
 use crate::trust::SignatureJob;
-use accept::Plan;
+use accept::{Payload, Plan};
 use chain::Chain;
 use head::Head;
 pub use step::{Ack, Step};
@@ -330,7 +330,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
                     Operation::Idle => self.placed(),
                 },
                 #[cfg(feature = "decode")]
-                Phase::Decode if self.base_wanted().is_none() => self.decode()?,
+                Phase::Decode if self.bytes_wanted().is_none() => self.decode()?,
                 _ => break,
             }
         }
@@ -363,14 +363,14 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 Some((self.writer.job().at.saturating_add(done), len.saturating_sub(done)))
             }
             #[cfg(feature = "decode")]
-            (Phase::Decode, _) => self.base_wanted().map(|(_, at, len)| (at, len)),
+            (Phase::Decode, _) => self.bytes_wanted().map(|(_, at, len)| (at, len)),
             _ => None,
         }
     }
 
     /// Whether the payload is something else than the image.
     fn is_encoded(&self) -> bool {
-        cfg!(feature = "decode") && self.plan.is_some_and(|plan| plan.encoded)
+        cfg!(feature = "decode") && self.plan.is_some_and(|plan| plan.payload != Payload::Raw)
     }
 
     /// What is being written: of the buffer, or of a piece of the image.

@@ -16,10 +16,13 @@ use crate::records::Request;
 /// Whether they are equal, sixteen bytes at a time: a chip's `memcmp` goes byte by byte, and every byte of an image comes by
 /// here.
 fn same(read: &[u8], written: &[u8]) -> bool {
-    let ((read, read_rest), (written, written_rest)) = (read.as_chunks(), written.as_chunks());
-    let mut pairs = read.iter().zip(written);
-    let equal = pairs.all(|(read, written)| u128::from_ne_bytes(*read) == u128::from_ne_bytes(*written));
-    equal && read.len() == written.len() && read_rest == written_rest
+    let (mut parts, mut others) = (read.chunks_exact(16), written.chunks_exact(16));
+    let equal = parts.by_ref().zip(others.by_ref()).all(|(part, other)| number(part) == number(other));
+    equal && read.len() == written.len() && parts.remainder() == others.remainder()
+}
+
+fn number(bytes: &[u8]) -> u128 {
+    bytes.try_into().map_or(0, u128::from_ne_bytes)
 }
 
 impl<H: Sha256> Machine<'_, H> {
@@ -67,7 +70,7 @@ impl<H: Sha256> Machine<'_, H> {
         }
         #[cfg(feature = "decode")]
         if let Phase::Decode = self.phase {
-            return self.base_read(bytes);
+            return self.bytes_read(bytes);
         }
         let (Phase::Hash(hash, done), Some(plan)) = (&mut self.phase, self.plan) else { return Err(NO_SUCH_STEP) };
         if got == 0 {
@@ -147,11 +150,11 @@ mod tests {
 
     #[test]
     fn a_difference_in_any_byte_or_in_length_is_seen() {
-        for length in 0..10 {
-            let written = [0x5A; 10];
+        for length in 0..40 {
+            let written = [0x5A; 40];
             let mut read = written;
             assert!(same(&read[..length], &written[..length]));
-            assert!(!same(&read[..length], &written[..(length + 1) % 10]));
+            assert!(!same(&read[..length], &written[..(length + 1) % 40]));
             for at in 0..length {
                 read[at] ^= 0x80;
                 assert!(!same(&read[..length], &written[..length]), "byte {at} of {length}");

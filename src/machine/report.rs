@@ -1,5 +1,6 @@
 //! What the machine tells about itself.
 
+use super::accept::Payload;
 use super::chain::Chain;
 use super::{Machine, Phase, Then};
 use crate::digest::Sha256;
@@ -50,7 +51,7 @@ impl<H: Sha256> Machine<'_, H> {
             received: self.position,
             package: known.map(|_| self.end_of_package()),
             written: match (&self.chain, known) {
-                (_, Some(plan)) if plan.encoded => self.decoded().min(plan.image_size),
+                (_, Some(plan)) if plan.payload != Payload::Raw => self.decoded().min(plan.image_size),
                 (Some(chain), Some(plan)) => chain.offset().saturating_add(self.consumed).min(plan.image_size),
                 _ => 0,
             },

@@ -2,6 +2,7 @@
 
 use crate::decode::Decoder;
 use crate::manifest::Encoding;
+use crate::records::Checkpoint;
 
 /// The least that is decoded at once, and written: bytes.
 pub(crate) const PIECE: usize = 256;
@@ -55,10 +56,23 @@ pub(crate) struct Decoding {
     pub(super) wanted: (u32, u32),
     /// The slot holds the image up to there: it is decoded again and not written.
     pub(super) held: u32,
+    /// Bytes of a window that are to be read from the slot.
+    pub(super) missing: u32,
+    /// Where the piece began.
+    pub(super) begun: Checkpoint,
 }
 
 impl Decoding {
-    const NONE: Self = Self { decoder: None, piece: 0, filled: 0, base: 0, wanted: (0, 0), held: 0 };
+    const NONE: Self = Self {
+        decoder: None,
+        piece: 0,
+        filled: 0,
+        base: 0,
+        wanted: (0, 0),
+        held: 0,
+        missing: 0,
+        begun: Checkpoint::START,
+    };
 }
 
 /// A borrowed workspace, its size forgotten.
@@ -81,6 +95,17 @@ impl Lent<'_> {
         let (_, window) = self.room.split_at_mut_checked(piece)?;
         let decoder = Some(Decoder::new(encoding, image, base, window).ok()?);
         *self.decoding = Decoding { decoder, piece, ..Decoding::NONE };
+        Some(())
+    }
+
+    /// Goes on at a checkpoint. `None` if it is none of this payload.
+    pub(super) fn resume(&mut self, Checkpoint { offset, token, .. }: &Checkpoint) -> Option<()> {
+        if let Some(token) = token {
+            let decoder = self.decoding.decoder?.resumed(*offset, *token)?;
+            (_, self.decoding.missing) = decoder.rebuilt();
+            self.decoding.decoder = Some(decoder);
+        }
+        self.decoding.held = *offset;
         Some(())
     }
 

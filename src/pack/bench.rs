@@ -5,6 +5,7 @@
 
 use p256::elliptic_curve::rand_core::OsRng;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
+use p256::elliptic_curve::zeroize::Zeroizing;
 use p256::{NonZeroScalar, ProjectivePoint, Scalar, SecretKey};
 
 use crate::digest::Sha2;
@@ -22,13 +23,13 @@ pub fn is_bench(id: &KeyId) -> bool {
 
 /// A new secret key whose key id begins with [`BENCH_PREFIX`].
 pub(super) fn generate() -> SecretKey {
-    let mut scalar = *NonZeroScalar::random(&mut OsRng);
-    let mut point = ProjectivePoint::GENERATOR * scalar;
+    let mut scalar = Zeroizing::new(*NonZeroScalar::random(&mut OsRng));
+    let mut point = ProjectivePoint::GENERATOR * *scalar;
     loop {
-        if let (true, Some(found)) = (is_bench(&id(&point)), NonZeroScalar::new(scalar).into_option()) {
+        if let (true, Some(found)) = (is_bench(&id(&point)), NonZeroScalar::new(*scalar).into_option()) {
             return found.into();
         }
-        scalar += Scalar::ONE;
+        *scalar += Scalar::ONE;
         point += ProjectivePoint::GENERATOR;
     }
 }

@@ -7,7 +7,7 @@ use std::{error, fmt};
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::rand_core::OsRng;
-use p256::elliptic_curve::zeroize::Zeroizing;
+use p256::elliptic_curve::zeroize::{ZeroizeOnDrop, Zeroizing};
 use p256::pkcs8::{der, DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 use p256::SecretKey;
 
@@ -72,9 +72,17 @@ impl SigningKey {
     /// Never: every P-256 key has this form.
     #[must_use]
     pub fn to_pem(&self) -> impl AsRef<str> {
+        self.pem()
+    }
+
+    /// Wiped when it is dropped.
+    fn pem(&self) -> Zeroizing<String> {
         self.0.to_pkcs8_pem(LineEnding::LF).expect("every P-256 key has a PKCS#8 form")
     }
 }
+
+/// `SecretKey` does it.
+impl ZeroizeOnDrop for SigningKey {}
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,4 +186,35 @@ fn from_point(key: &VerifyingKey) -> PublicKey {
     let mut bytes = [0; 64];
     bytes.copy_from_slice(&point.as_bytes()[1..]);
     PublicKey(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::String;
+
+    use super::*;
+
+    #[test]
+    fn private_keys_are_wiped_when_they_are_dropped() {
+        fn wiped<T: ZeroizeOnDrop>() {}
+        wiped::<SigningKey>();
+        wiped::<SecretKey>();
+        wiped::<p256::ecdsa::SigningKey>();
+        let pem: Zeroizing<String> = SigningKey::generate().pem();
+        assert!(pem.contains("BEGIN PRIVATE KEY"));
+    }
+
+    #[test]
+    fn debug_of_a_private_key_shows_its_public_key_and_no_more() {
+        let key = SigningKey::generate();
+        let shown = format!("{key:?} {key:#?}");
+        let secret: String = key.0.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let public: String = key.public_key().0.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(shown.contains(&public));
+        // Not a piece of it, in hexadecimal or as a list of numbers.
+        assert!((0..secret.len() - 8).all(|at| !shown.contains(&secret[at..at + 8])), "in hexadecimal");
+        let numbers = format!("{:?}", &key.0.to_bytes()[..4]);
+        assert!(!shown.contains(numbers.trim_matches(['[', ']'])), "as numbers");
+    }
 }

@@ -29,5 +29,5 @@ pub use delta::delta;
 pub use heatshrink::heatshrink;
 pub use inspect::{inspect, Inspection};
 pub use keys::{public_key_pem, read_public_key, signature_from_bytes, KeyError, Signer, SigningKey};
-pub use payload::{unpack, Payload, PayloadError};
+pub use payload::{unpack, unpack_front, Payload, PayloadError};
 pub use update::{PackError, Package, Update};

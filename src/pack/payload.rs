@@ -81,6 +81,15 @@ impl Payload {
         Ok((Self { bytes: patch, encoding, base: Some(base_image), image_size, image_digest }, image))
     }
 
+    /// With other bytes: for tests of what a device makes of a payload that was signed and is none.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn meddled(&self, meddle: impl Fn(&mut Vec<u8>)) -> Self {
+        let mut other = self.clone();
+        meddle(&mut other.bytes);
+        other
+    }
+
     /// Its bytes, without blocks.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -118,10 +127,31 @@ impl Payload {
 ///
 /// [`PayloadError::Refused`] says which rule it breaks.
 pub fn unpack(encoding: Encoding, payload: &[u8], base: &[u8], image_size: u32) -> Result<Vec<u8>, PayloadError> {
+    let mut image = Vec::new();
+    decode(encoding, payload, base, image_size, &mut image)?;
+    Ok(image)
+}
+
+/// As [`unpack`], for a payload that is not all there, or not all good: the image as far as it goes.
+#[must_use]
+pub fn unpack_front(encoding: Encoding, payload: &[u8], base: &[u8], image_size: u32) -> Vec<u8> {
+    let mut image = Vec::new();
+    // What stops it is no matter: the image ends there.
+    let _ = decode(encoding, payload, base, image_size, &mut image);
+    image
+}
+
+fn decode(
+    encoding: Encoding,
+    payload: &[u8],
+    base: &[u8],
+    image_size: u32,
+    image: &mut Vec<u8>,
+) -> Result<(), PayloadError> {
     let base_size = u32::try_from(base.len()).map_err(|_| PackError::ImageSize(base.len()))?;
     let mut window = vec![0; Decoder::window_size(encoding)];
     let mut decoder = Decoder::new(encoding, image_size, base_size, &mut window)?;
-    let (mut image, mut chunk) = (Vec::new(), [0; 4096]);
+    let mut chunk = [0; 4096];
     let (mut input, mut ready) = (payload, 0);
     loop {
         let Progress { consumed, produced, need } = decoder.step(&mut window, input, &mut chunk, ready)?;
@@ -138,8 +168,7 @@ pub fn unpack(encoding: Encoding, payload: &[u8], base: &[u8], image_size: u32) 
             }
         }
     }
-    decoder.finish()?;
-    Ok(image)
+    Ok(decoder.finish()?)
 }
 
 /// Encoding and image size of a patch, from its first bytes.

@@ -2,7 +2,7 @@
 //! erased and programmed, and is told how it went.
 
 use super::grid::Grid;
-use super::payload::{Checkpoint, Kind, Phase, State, CHECKPOINT_SIZE, MAX_BODY, STATE_SIZE};
+use super::payload::{Checkpoint, Kind, Phase, State, COMPRESSED_SIZE, MAX_BODY, STATE_SIZE};
 use super::read::Find;
 use super::write::Write;
 use crate::digest::Sha256;
@@ -55,6 +55,8 @@ pub(crate) struct Log<'d> {
     pub(crate) loaded: bool,
     /// The state reads durable, or was written in this power cycle.
     pub(crate) durable: bool,
+    /// Nothing that may come to light later takes its sector away: it is not the only state there, or there was none before.
+    pub(crate) settled: bool,
     /// The state was written in this power cycle, as far as this value knows.
     pub(crate) fresh: bool,
     pub(crate) state: Option<State>,
@@ -78,6 +80,7 @@ impl<'d> Log<'d> {
             writable: write as u32 <= grid.unit(),
             loaded: false,
             durable: false,
+            settled: true,
             fresh: false,
             state: None,
             checkpoint: Checkpoint::NONE,
@@ -90,7 +93,7 @@ impl<'d> Log<'d> {
     /// Forgets what was read: a write failed, or somebody else had the flash.
     #[inline(never)]
     pub(crate) fn forget(&mut self) {
-        (self.loaded, self.durable, self.fresh) = (false, false, false);
+        (self.loaded, self.durable, self.settled, self.fresh) = (false, false, true, false);
         (self.state, self.checkpoint.offset, self.current) = (None, Checkpoint::NONE.offset, Current::NONE);
         (self.generation, self.ticks) = (0, Ticks::default());
     }
@@ -110,7 +113,7 @@ impl<'d> Log<'d> {
     /// Strides that must be free behind the last used one of a sector of `strides`: for the largest record, or a checkpoint and its
     /// state.
     pub(crate) fn reserve(&self, strides: u16) -> u16 {
-        let pair = self.grid.strides(STATE_SIZE, 0).wrapping_add(self.grid.strides(CHECKPOINT_SIZE, 0));
+        let pair = self.grid.strides(STATE_SIZE, 0).wrapping_add(self.grid.strides(COMPRESSED_SIZE, 0));
         match self.layout.strategy() {
             Strategy::Select | Strategy::Foreign => pair,
             Strategy::Swap => pair.max(self.exchange_extent(strides)),
@@ -253,13 +256,13 @@ impl Work {
     pub(crate) fn start<H: Sha256>(log: &mut Log<'_>, state: State, checkpoint: Checkpoint) -> Self {
         log.state = Some(state);
         log.hold(checkpoint);
-        Self::append::<H>(log, Kind::Checkpoint, Kind::State)
+        Self::append::<H>(log, checkpoint.kind(), Kind::State)
     }
 
     /// Makes `checkpoint` the one to go on from.
     pub(crate) fn checkpoint<H: Sha256>(log: &mut Log<'_>, checkpoint: Checkpoint) -> Self {
         log.hold(checkpoint);
-        Self::append::<H>(log, Kind::Checkpoint, Kind::Checkpoint)
+        Self::append::<H>(log, checkpoint.kind(), checkpoint.kind())
     }
 
     fn append<H: Sha256>(log: &mut Log<'_>, first: Kind, last: Kind) -> Self {

@@ -19,7 +19,7 @@ mod transition;
 mod write;
 
 pub(crate) use log::{Log, Request, Stride, Work};
-pub(crate) use payload::{Checkpoint, Phase, State};
+pub(crate) use payload::{Checkpoint, Phase, State, Token};
 pub use payload::{ImageId, Reason};
 // What `sim::records` shows the log with.
 #[cfg(feature = "sim")]

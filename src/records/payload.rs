@@ -12,6 +12,8 @@ pub(crate) const HEADER_SIZE: usize = 20;
 pub(crate) const STATE_SIZE: usize = 88;
 /// Bytes of a checkpoint's payload.
 pub(crate) const CHECKPOINT_SIZE: usize = 44;
+/// Bytes of the payload of a compressed image's checkpoint.
+pub(crate) const COMPRESSED_SIZE: usize = 52;
 
 const VERSION: u8 = 1;
 const MAGIC: [u8; 4] = *b"LGRL";
@@ -23,6 +25,8 @@ pub(crate) enum Kind {
     Header = 1,
     State,
     Checkpoint,
+    /// A checkpoint of a compressed image.
+    Compressed,
 }
 
 impl Kind {
@@ -32,6 +36,7 @@ impl Kind {
             1 => Some(Self::Header),
             2 => Some(Self::State),
             3 => Some(Self::Checkpoint),
+            4 => Some(Self::Compressed),
             _ => None,
         }
     }
@@ -41,6 +46,7 @@ impl Kind {
             Self::Header => HEADER_SIZE,
             Self::State => STATE_SIZE,
             Self::Checkpoint => CHECKPOINT_SIZE,
+            Self::Compressed => COMPRESSED_SIZE,
         }
     }
 }
@@ -284,36 +290,55 @@ impl State {
 pub(crate) struct Checkpoint {
     /// Offset in the slot: a sector's first byte.
     pub(crate) offset: u32,
-    /// Payload bytes, links not counted, in front of it.
+    /// Payload bytes, links not counted, from which it goes on.
     pub(crate) payload: u32,
     /// The hash of the block that holds that payload byte.
     pub(crate) hash: Digest,
+    /// Of a compressed image: the token in hand (`docs/payload.md`, section 4).
+    pub(crate) token: Option<Token>,
 }
+
+/// What of a token is taken, and what it still gives.
+pub(crate) type Token = [u32; 2];
 
 impl Checkpoint {
     /// Nothing is written yet: the manifest has the hash of block 0.
-    pub(crate) const START: Self = Self { offset: 0, payload: 0, hash: Digest([0; 32]) };
+    pub(crate) const START: Self = Self { offset: 0, payload: 0, hash: Digest([0; 32]), token: None };
     /// Stands for none, in four bytes less than an `Option`: no slot has that offset.
     pub(crate) const NONE: Self = Self { offset: u32::MAX, ..Self::START };
 
+    /// What record it is in.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.token.is_some() {
+            Kind::Compressed
+        } else {
+            Kind::Checkpoint
+        }
+    }
+
     /// The payload, in a record of `strides`, for the state of this start.
     pub(crate) fn encode(&self, start: u16, strides: u16, body: &mut [u8; MAX_BODY]) {
+        let [bits, reference] = self.token.unwrap_or_default();
         Room(body)
-            .put([Kind::Checkpoint as u8, strides as u8])
+            .put([self.kind() as u8, strides as u8])
             .put(start.to_le_bytes())
             .put(self.offset.to_le_bytes())
             .put(self.payload.to_le_bytes())
-            .put(self.hash.0);
+            .put(self.hash.0)
+            .put(bits.to_le_bytes())
+            .put(reference.to_le_bytes());
     }
 
     /// The checkpoint, and the start it belongs to.
     pub(crate) fn decode(body: &[u8; MAX_BODY]) -> (u16, Self) {
         let mut fields = Fields(body);
-        let [_, _] = fields.take();
+        let [kind, _] = *fields.take();
         let start = u16::from_le_bytes(*fields.take());
         let offset = u32::from_le_bytes(*fields.take());
         let payload = u32::from_le_bytes(*fields.take());
-        (start, Self { offset, payload, hash: Digest(*fields.take()) })
+        let hash = Digest(*fields.take());
+        let token = [u32::from_le_bytes(*fields.take()), u32::from_le_bytes(*fields.take())];
+        (start, Self { offset, payload, hash, token: (kind == Kind::Compressed as u8).then_some(token) })
     }
 }
 

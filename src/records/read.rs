@@ -141,7 +141,11 @@ impl Find {
                 log.current.note = used;
                 match self.states {
                     0 => self.next_best(log),
-                    1 if self.best.before > 0 => self.headers(log, Look::Before, log.first()),
+                    1 if self.best.before > 0 => {
+                        // The note of a later opening may come to light at the next boot.
+                        log.settled = false;
+                        self.headers(log, Look::Before, log.first())
+                    }
                     _ => self.counts(log),
                 }
             }
@@ -167,7 +171,7 @@ impl Find {
                 }
                 log.current.other |= self.look == Look::OtherStates;
             }
-            Kind::Checkpoint => {
+            Kind::Checkpoint | Kind::Compressed => {
                 let (start, checkpoint) = Checkpoint::decode(body);
                 if self.look == Look::Checkpoints && log.state.as_ref().is_some_and(|state| state.start == start) {
                     log.checkpoint = checkpoint;
@@ -200,7 +204,7 @@ impl Find {
         if matches!(self.look, Look::OtherHeaders | Look::OtherStates) {
             return self.headers(log, Look::OtherHeaders, log.first());
         }
-        (log.current, log.state, log.durable) = (Current::NONE, None, false);
+        (log.current, log.state, log.durable, log.settled) = (Current::NONE, None, false, true);
         self.headers(log, Look::Headers, log.first())
     }
 

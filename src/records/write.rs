@@ -150,7 +150,7 @@ impl Write {
         body.fill(0);
         match (self.kind, &log.state) {
             (Kind::State, Some(state)) => state.encode(self.extent, body),
-            (Kind::Checkpoint, Some(state)) => log.checkpoint.encode(state.start, self.extent, body),
+            (Kind::Checkpoint | Kind::Compressed, Some(state)) => log.checkpoint.encode(state.start, self.extent, body),
             (Kind::Header, _) => self.header.encode(grid.unit(), body),
             // No state is written before there is one.
             (_, None) => {}
@@ -255,8 +255,8 @@ impl Write {
             (log.durable, log.fresh) = (true, true);
         }
         let kind = match self.kind {
-            Kind::Header if log.holds() => Kind::Checkpoint,
-            Kind::Checkpoint if !self.opening && self.last_kind == Kind::Checkpoint => self.kind,
+            Kind::Header if log.holds() => log.checkpoint.kind(),
+            Kind::Checkpoint | Kind::Compressed if !self.opening && self.last_kind != Kind::State => self.kind,
             _ => Kind::State,
         };
         if kind != self.kind {
@@ -291,7 +291,8 @@ impl Write {
             return None;
         }
         let mut next = log.sector(self.start);
-        if self.tries == 0 {
+        // Without a current sector nothing can tell of another erase: this one is left as it is.
+        if self.tries == 0 || !log.current.exists() {
             next = log.following(next);
             // Never the sector that holds the state, nor the one it would be lost to; the others in turn.
             let current = log.current.start;

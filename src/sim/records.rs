@@ -198,7 +198,7 @@ fn kind(record: &Found, body: &[u8; MAX_BODY], at: u16, unit: u32) -> Option<Str
         Kind::Header => Header::decode(body, unit).filter(|_| at == 0).map(|_| StrideUse::Header),
         _ if at == 0 => None,
         Kind::State => State::decode(body).map(|_| StrideUse::State),
-        Kind::Checkpoint => Some(StrideUse::Checkpoint),
+        Kind::Checkpoint | Kind::Compressed => Some(StrideUse::Checkpoint),
     }
 }
 

@@ -5,8 +5,8 @@ import hashlib
 import json
 import struct
 
-KINDS = {1: "header", 2: "state", 3: "checkpoint"}
-LENGTHS = {"header": 20, "state": 88, "checkpoint": 44}
+KINDS = {1: "header", 2: "state", 3: "checkpoint", 4: "compressed"}
+LENGTHS = {"header": 20, "state": 88, "checkpoint": 44, "compressed": 52}
 PHASES = ("confirmed", "receiving", "pending", "swapping", "trial", "reverting")
 LEAST_SECTOR = 1024
 
@@ -32,7 +32,12 @@ def checkpoint_fields(payload):
     return {"start": start, "offset": offset, "payload": made_of, "hash": block_hash.hex()}
 
 
-FIELDS = {"header": header_fields, "state": state_fields, "checkpoint": checkpoint_fields}
+def compressed_fields(payload):
+    return {**checkpoint_fields(payload[:44]), "token": payload[44:].hex()}
+
+
+FIELDS = {"header": header_fields, "state": state_fields, "checkpoint": checkpoint_fields,
+          "compressed": compressed_fields}
 
 
 class Sector:
@@ -126,7 +131,7 @@ def decode(flash, start, sizes, unit, erased=0xFF, unreadable=()):
         record, state = current.states[-1], dict(current.states[-1]["fields"])
         if state["phase"] in ("swapping", "reverting"):
             state["step"] += record["ticks"]
-        checkpoints = (r["fields"] for r in current.records if r["kind"] == "checkpoint")
+        checkpoints = (r["fields"] for r in current.records if r["kind"] in ("checkpoint", "compressed"))
         own = [c for c in checkpoints if c["start"] == state["start"]]
         result.update(current=sectors.index(current), state=state, durable=record["durable"],
                       checkpoint=own[-1] if own else None)

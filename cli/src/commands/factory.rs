@@ -123,6 +123,10 @@ fn slot(
     keys: KeySet<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let (layout, addresses) = (board.layout(), board.load_addresses());
+    if inspection.manifest.base_image.is_some() {
+        let why = "a delta, and nothing runs in a factory: give the package for everybody";
+        return Err(Failure::refused(path.display(), why));
+    }
     match inspection.manifest.load_address {
         Some(address) if address != addresses[0] => {
             let (name, slot) = (board.name(), addresses[0]);
@@ -139,7 +143,8 @@ fn slot(
     }
     // The line that programs a flash knows what the devices know.
     let knows = device::private_elements(inspection);
-    let (memory, verified) = device::install(path, package, inspection, layout, (keys, &knows), Slot::A, addresses)?;
+    let (memory, verified) =
+        device::install(path, package, inspection, layout, (keys, &knows), (Slot::A, &[]), addresses)?;
     let range = layout.slot_range(verified.slot());
     let written = memory.bytes().get(range.start as usize..range.end as usize);
     Ok(written.unwrap_or_default().to_vec())

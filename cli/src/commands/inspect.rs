@@ -5,15 +5,16 @@ mod picture;
 
 use std::path::{Path, PathBuf};
 
-use lockgate::manifest::{Element, Elements, Encoding, Window};
+use lockgate::manifest::{Element, Elements, Encoding};
 use lockgate::pack::{self, Inspection};
 use lockgate::wire::ES256;
 use serde_json::json;
 
+use super::pack::Base;
 use crate::failure::Failure;
 use crate::style::{count, grouped};
 use crate::table::Table;
-use crate::{files, keys, print};
+use crate::{encoding, files, keys, print};
 
 /// Show what a package holds, without checking its signatures
 #[derive(clap::Args)]
@@ -21,12 +22,20 @@ use crate::{files, keys, print};
 Example:
   lockgate inspect firmware.lgu
   lockgate inspect firmware.lgu --json | jq -r .version
+  lockgate inspect delta.lgu --base old.bin --payload fw.patch
 
 Exit code 1 if the package is malformed or its chain of blocks is broken.
 Whether it is the vendor's, only `lockgate verify` can tell.")]
 pub(crate) struct Args {
     /// The package
     package: PathBuf,
+    /// Decode a delta of this image as well: a raw binary, or a package that holds it
+    #[arg(long, value_name = "OLD.bin|OLD.lgu")]
+    base: Option<PathBuf>,
+    /// Write the payload, without the blocks' links, to a new file: of a delta the patch, as `detools apply_patch` takes
+    /// it
+    #[arg(long, value_name = "FILE")]
+    payload: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -36,12 +45,21 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let path = &args.package;
     let package = files::read(path)?;
     let inspection = pack::inspect(&package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
-    let chain = chain::check(&inspection, package.len());
+    let base = args.base.as_deref().map(Base::read).transpose()?;
+    if let Some(base) = &base {
+        base.is_of(path, &inspection.manifest)?;
+    }
+    let chain = chain::check(&inspection, package.len(), base.as_ref());
     match args.json {
         true => print::json(&json(&inspection, package.len(), &chain))?,
-        false => print::text_only(text(path, &inspection, package.len(), &chain))?,
+        false => print::text_only(text(path, &inspection, package.len(), &chain, base.is_some()))?,
     }
-    chain.map_err(|why| Failure::refused(path.display(), why))
+    chain.map_err(|why| Failure::refused(path.display(), why))?;
+    if let Some(to) = &args.payload {
+        let payload: Vec<u8> = inspection.blocks().map_while(Result::ok).flatten().copied().collect();
+        files::NewFile::create(to, &payload, false)?.keep();
+    }
+    Ok(())
 }
 
 fn json(inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) -> serde_json::Value {
@@ -56,8 +74,9 @@ fn json(inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) ->
         "image_digest": manifest.image_digest.to_string(),
         "block_size": manifest.block_size(),
         "payload_length": manifest.payload_length,
+        "payload_percent": encoding::percent(manifest.payload_length.into(), manifest.image_size.into()),
         "first_block_hash": manifest.first_block_hash.to_string(),
-        "encoding": json_encoding(manifest.encoding),
+        "encoding": encoding::value(manifest.encoding),
         "base_image": manifest.base_image.map(|base| json!({ "size": base.size, "digest": base.digest.to_string() })),
         "load_address": manifest.load_address,
         "manifest_digest": inspection.manifest_digest.to_string(),
@@ -66,27 +85,22 @@ fn json(inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) ->
         "key_sets": inspection.key_sets,
         "package_size": size,
         "buffer": inspection.buffer(),
+        "workspace": encoding::workspace(manifest.encoding),
         "chain": chain.as_ref().err().map_or("intact", |why| why),
         "bench": inspection.signatures.iter().any(|entry| pack::is_bench(&entry.key)),
     })
 }
 
-fn json_encoding(encoding: Encoding) -> serde_json::Value {
-    let parameters = |name: &str, window: Option<Window>| match window {
-        Some(Window { window, lookahead }) => json!({ "name": name, "window": window, "lookahead": lookahead }),
-        None => json!({ "name": name }),
-    };
-    match encoding {
-        Encoding::Raw => json!("raw"),
-        Encoding::Heatshrink(window) => parameters("heatshrink", Some(window)),
-        Encoding::Delta(window) => parameters("delta", window),
-    }
-}
-
-fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) -> String {
+fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>, based: bool) -> String {
     let picture = picture::Picture::new(inspection, size);
     let state = match chain {
-        Ok(()) => "The chain of blocks is intact.".into(),
+        Ok(()) => match (inspection.manifest.encoding, based) {
+            (Encoding::Raw, _) => "The chain of blocks is intact.".into(),
+            (Encoding::Delta(_), false) => {
+                "The chain of blocks is intact; whether it makes the image, only --base can tell.".into()
+            }
+            _ => "The chain of blocks is intact, and its payload is decoded to the image.".into(),
+        },
         Err(why) => format!("THE CHAIN OF BLOCKS IS BROKEN: {why}."),
     };
     format!(
@@ -109,10 +123,14 @@ fn table(inspection: &Inspection<'_>) -> Table {
     row("security counter", &manifest.security_counter);
     row("image", &bytes(manifest.image_size));
     row("image digest", &manifest.image_digest);
-    row("payload", &bytes(manifest.payload_length));
+    let percent = encoding::percent(manifest.payload_length.into(), manifest.image_size.into());
+    match manifest.encoding {
+        Encoding::Raw => row("payload", &bytes(manifest.payload_length)),
+        _ => row("payload", &format_args!("{}, {percent:.1} % of the image", bytes(manifest.payload_length))),
+    }
     row("blocks", &format_args!("{} of {}", grouped(manifest.blocks().into()), bytes(manifest.block_size())));
     row("first block hash", &manifest.first_block_hash);
-    row("encoding", &encoding(manifest.encoding));
+    row("encoding", &encoding::text(manifest.encoding));
     if let Some(base) = manifest.base_image {
         row("base image", &format_args!("{}, {}", bytes(base.size), base.digest));
     }
@@ -135,17 +153,10 @@ fn table(inspection: &Inspection<'_>) -> Table {
         }
     }
     row("buffer needed", &bytes(inspection.buffer() as u32));
-    table
-}
-
-fn encoding(encoding: Encoding) -> String {
-    let window = |Window { window, lookahead }: Window| format!("window 2^{window}, lookahead 2^{lookahead}");
-    match encoding {
-        Encoding::Raw => "raw".into(),
-        Encoding::Heatshrink(parameters) => format!("heatshrink, {}", window(parameters)),
-        Encoding::Delta(None) => "delta".into(),
-        Encoding::Delta(Some(parameters)) => format!("delta, heatshrink {}", window(parameters)),
+    if manifest.encoding != Encoding::Raw {
+        row("workspace needed", &bytes(encoding::workspace(manifest.encoding)));
     }
+    table
 }
 
 /// Elements that this version knows nothing about. A critical one is the vendor's own, and refused by devices whose

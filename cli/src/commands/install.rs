@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
-use lockgate::{BootReason, BootStatus, Control, Device, Running, UpdateState, Uuid, Version};
+use lockgate::{BootReason, BootStatus, Control, Device, Digest, Running, UpdateState, Uuid, Version};
+use serde_json::json;
 
 use super::options::{FlashOptions, CUT_HELP};
 use super::values;
 use crate::board::Board;
 use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
+use crate::index;
 use crate::install::{self, Audit, Done, Outcome, Report, Session, Stopped};
 use crate::keys;
 use crate::slots::{self, SlotState};
+use crate::style::count;
 use crate::transport::Transport;
 
 /// Install a package on a flash in a file, as a device does.
@@ -23,7 +26,8 @@ use crate::transport::Transport;
 #[derive(clap::Args)]
 #[command(after_long_help = CUT_HELP)]
 pub(crate) struct Args {
-    /// The package: a file, `-` for standard input, or an http:// or https:// URL
+    /// The package: a file, `-` for standard input, or an http:// or https:// URL. If its name ends in .lgi it is an index
+    /// (docs/index.md), and the package beside it that is for this device is installed
     #[arg(value_name = "PACKAGE|-|URL")]
     package: String,
 
@@ -62,6 +66,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = block_buffer)]
     block_buffer: u32,
 
+    /// Bytes that the device lends its decoder, for compressed and delta packages: 256 more than the window; 0 for a device
+    /// that has none
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = workspace)]
+    workspace: u32,
+
     /// Trust servers under the certificates in this PEM file, and no others
     #[arg(long, value_name = "PEM")]
     ca: Option<PathBuf>,
@@ -84,6 +93,11 @@ fn block_buffer(text: &str) -> Result<u32, String> {
     size.ok_or_else(|| "a power of two from 512 to 65536 is needed".into())
 }
 
+fn workspace(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size| install::WORKSPACES.contains(size));
+    size.ok_or_else(|| format!("one of {} is needed", install::WORKSPACES.map(|size| size.to_string()).join(", ")))
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let board = args.on.board()?;
     let layout = board.layout();
@@ -93,6 +107,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         // Before a flash file is made for nothing.
         std::fs::metadata(package).map_err(|error| Failure::io(package, error))?;
     }
+    let index = match args.package.ends_with(&format!(".{}", index::EXTENSION)) {
+        true => Some(transport.index()?),
+        false => None,
+    };
     let mut flash = args.on.open_or_make(&board)?;
     let identity = Identity { vendor: args.vendor, class: args.class, component: args.component };
     let device: &'static Device<'static> = Box::leak(Box::new(boot_stage::device(&board, Some(identity), Some(keys))));
@@ -106,7 +124,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
     let mut report = Report::new(args.json);
     report.say("running", &describe(&running, &now));
-    let mut session = Session::new(device, told.then_some(running), &mut flash, args.block_buffer)
+    if let Some(index) = index {
+        let image = |digest: &Digest| running.image == Some((*digest).into());
+        let Some(entry) = index.choose(image, args.workspace) else {
+            let why = "it lists no package for this device: no delta of the image that runs, and none for everybody that fits its workspace";
+            return Err(Failure::refused(&args.package, why));
+        };
+        let size = count(entry.size.into(), "byte", "bytes");
+        report.say("index", &format!("{} of {}: {}, {size}", args.package, index.version, entry.name));
+        report.json(|| json!({ "event": "chosen", "package": entry.name, "package_size": entry.size }));
+        transport = transport.beside(&entry.name);
+    }
+    let mut session = Session::new(device, told.then_some(running), &mut flash, (args.block_buffer, args.workspace))
         .ok_or_else(|| Failure::usage("--block-buffer", args.block_buffer))?
         .waiting_for_reset(now.manifest.filter(|_| waits));
     let mut outcome = session.run(&mut transport, args.retries, |event| report.tell(&event));
@@ -114,7 +143,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let pending = matches!(outcome, Err(Stopped::Waits)) && now.update == UpdateState::Pending;
     if matches!(outcome, Err(Stopped::Waits)) && !pending {
         report.say("staged", "the image was complete before power was cut: nothing of it is sent again");
-        report.json(|| serde_json::json!({ "event": "staged" }));
+        report.json(|| json!({ "event": "staged" }));
         outcome = session.staged();
     }
     let received = session.into_received();
@@ -128,7 +157,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     });
     let slot = layout.slot_range(target);
     let package = received.with(flash.bytes().get(slot.start as usize..slot.end as usize).unwrap_or_default());
-    let audit = Audit::of(&flash.journal().borrow(), layout, target, &package, &keys);
+    let audit = Audit::of(&flash.journal().borrow(), layout, (target, flash.bytes()), &package, &keys);
     let told = Outcome { report: &report, board: &board, path, package: transport.name(), audit, steps: flash.steps() };
     if let Some(cut) = flash.cut() {
         return Err(told.cut(&cut));

@@ -1,19 +1,27 @@
 //! `lockgate pack`: image in, signed package out.
 
+mod base;
+mod candidates;
+mod patch;
+mod report;
+mod set;
+mod wish;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lockgate::pack::{inspect, Inspection, PackError, Package, Signer, Update};
+use lockgate::pack::{inspect, PackError, Package, Signer, Update};
 use lockgate::{Uuid, Version};
-use serde::Serialize;
 
+use self::candidates::Chosen;
+use self::report::Report;
+use self::wish::{Choice, Compress, Wishes};
 use super::values;
 use crate::failure::Failure;
-use crate::keys::JsonKey;
 use crate::signers::External;
-use crate::style::{count, grouped};
-use crate::table::Table;
 use crate::{files, image, keys, print, progress};
+
+pub(crate) use base::Base;
 
 /// Pack an image into a signed package
 #[derive(clap::Args)]
@@ -27,14 +35,24 @@ Example:
       --vendor 6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4 \\
       --class 0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80
 
+Less to download, for devices with a decoder:
+  --compress heatshrink                  compressed
+  --base old.bin                         a delta from the image that runs
+  --patch fw.patch --base old.bin        a delta that `detools create_patch` made
+  --encoding auto --base old.bin         the smallest package, and a table of all
+  --base 1.0.lgu --base 1.1.lgu -o fw-1.2.3.lgu
+      fw-1.2.3-from-1.0.0.lgu, fw-1.2.3-from-1.1.0.lgu, fw-1.2.3.lgu for
+      everybody else, and fw-1.2.3.lgi, an index of them (docs/index.md)
+
 A key that stays where it is, in a smart card or with openssl, takes in place
 of --key (the command reads the 32-byte digest, and writes DER or r and s):
       --sign-with 'openssl pkeyutl -sign -inkey release.pem' \\
       --sign-with-key release.pub.pem"
 )]
 pub(crate) struct Args {
-    /// The image, a raw binary
-    image: PathBuf,
+    /// The image, a raw binary; with --patch it may be left out, or else must be what the patch makes
+    #[arg(required_unless_present = "patch")]
+    image: Option<PathBuf>,
     /// Sign with the private key in this PEM file (PKCS#8 or SEC1); may be given several times
     #[arg(short, long, value_name = "KEY.pem")]
     key: Vec<PathBuf>,
@@ -69,7 +87,25 @@ pub(crate) struct Args {
     /// The one address the image can run at
     #[arg(long, value_name = "ADDRESS", value_parser = values::number)]
     load_address: Option<u32>,
-    /// The package; replaced if it exists [default: the image's name with the extension .lgu]
+    /// Make a delta from this image, which runs on the devices: a raw binary, or a package that holds it; may be
+    /// given several times
+    #[arg(long, value_name = "OLD.bin|OLD.lgu", help_heading = "Encoding")]
+    base: Vec<PathBuf>,
+    /// Pack this patch of --base, made by `detools create_patch` (sequential, heatshrink or none)
+    #[arg(long, value_name = "FILE", requires = "base", conflicts_with_all = ["encoding", "compress"], help_heading = "Encoding")]
+    patch: Option<PathBuf>,
+    /// none, heatshrink or heatshrink:W,L (window and lookahead, powers of two)
+    /// [default: heatshrink:8,7 for deltas, none otherwise]
+    #[arg(long, value_name = "HOW", value_parser = wish::compress, help_heading = "Encoding")]
+    compress: Option<Compress>,
+    /// How the payload becomes the image; auto makes the smallest package that --window allows
+    /// [default: delta with --base, heatshrink with --compress, raw otherwise]
+    #[arg(long, value_name = "WHICH", help_heading = "Encoding")]
+    encoding: Option<Choice>,
+    /// The largest window that the devices have room for, a power of two: 8 to 11 [default: 8]
+    #[arg(long, value_name = "MAX", value_parser = clap::value_parser!(u8).range(8..=11), help_heading = "Encoding")]
+    window: Option<u8>,
+    /// The package; replaced if it exists [default: the name of the image or patch with the extension .lgu]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print one JSON object
@@ -78,31 +114,99 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("lgu"));
-    let inputs: Vec<&Path> =
-        [&args.image].into_iter().chain(&args.key).chain(&args.sign_with_key).map(AsRef::as_ref).collect();
-    files::check_output(&output, &inputs)?;
-    let mut signers = signers(&args)?;
-    let image = image::read(&args.image)?;
-    let mut update = Update::new(args.vendor, args.class, args.version, args.security_counter)
-        .component(args.component)
-        .block_size(args.block_size)
-        .map_err(|error| Failure::usage("--block-size", error))?;
-    if let Some(address) = args.load_address {
-        update = update.load_address(address);
-    }
-    let spinner = progress::spinner("hashing", image.len() as u64);
-    let mut signers: Vec<&mut dyn Signer> = signers.iter_mut().map(|signer| &mut **signer as _).collect();
-    let package = update.build(&image, &mut signers);
-    spinner.finish_and_clear();
-    let package = package.map_err(|error| unpacked(&args.image, error))?;
-    let inspection = inspect(package.bytes()).map_err(|refusal| Failure::refused(output.display(), refusal))?;
+    let wishes =
+        Wishes { encoding: args.encoding, compress: args.compress, window: args.window, base: !args.base.is_empty() };
+    let wish = wishes.wish()?;
+    let named = args.image.as_ref().or(args.patch.as_ref()).map_or(Path::new("image"), |path| path);
+    let output = args.output.clone().unwrap_or_else(|| named.with_extension("lgu"));
+    files::check_output(&output, &inputs(&args))?;
+    let mut packer = Packer::new(&args)?;
+    let image = args.image.as_deref().map(|path| image::read(path).map(|bytes| (path, bytes))).transpose()?;
+    let bases = Base::read_all(&args.base)?;
+    let single = match (&args.patch, &bases[..]) {
+        (None, [] | [_]) | (Some(_), [_]) => bases.first(),
+        (None, _) => {
+            let Some((path, bytes)) = &image else { return Ok(()) };
+            return set::run(&args, &mut packer, (path, bytes), &bases, (wish, wishes.whole()?), &output);
+        }
+        (Some(patch), _) => {
+            return Err(Failure::usage(patch.display(), "a patch of one image: give the --base that it is a patch of"));
+        }
+    };
+    let (made, chosen) = match (&args.patch, &image) {
+        (Some(path), image) => {
+            let base = single.ok_or_else(|| Failure::usage("--patch", "needs --base"))?;
+            let image = image.as_ref().map(|(path, bytes)| (*path, bytes.as_slice()));
+            let (payload, made) = patch::read(path, base, image, wishes.largest())?;
+            (made, Chosen::only(payload, args.block_size))
+        }
+        (None, Some((path, bytes))) => {
+            let chosen = packer.choose(wish, (path, bytes), single)?;
+            (bytes.clone(), chosen)
+        }
+        (None, None) => return Ok(()),
+    };
+    let base = single.filter(|_| chosen.payload.base_image().is_some());
+    let (package, chosen) = packer.pack(named, chosen)?;
+    let replaced = output.is_file();
     files::write(&output, package.bytes())?;
 
-    let report = Report::new(&args.image, image.len(), &output, &package, &inspection);
+    let inspection = inspect(package.bytes()).map_err(|refusal| Failure::refused(output.display(), refusal))?;
+    let report = Report::new((args.image.as_deref(), made.len()), base, &output, &package, &inspection, chosen.sizes);
+    let report = report.patch(args.patch.as_deref()).replaced(replaced);
     match args.json {
         true => print::json(&report),
-        false => print::text_only(report.table(&inspection)),
+        false => print::text_only(report.text()),
+    }
+}
+
+/// Files that must not be written to.
+fn inputs(args: &Args) -> Vec<&Path> {
+    let images = args.image.iter().chain(&args.patch).chain(&args.base);
+    images.chain(&args.key).chain(&args.sign_with_key).map(AsRef::as_ref).collect()
+}
+
+/// Everything that packages of one call have in common.
+struct Packer {
+    update: Update,
+    block: u32,
+    signers: Vec<Box<dyn Signer>>,
+}
+
+impl Packer {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        let signers = signers(args)?;
+        let mut update = Update::new(args.vendor, args.class, args.version, args.security_counter)
+            .component(args.component)
+            .block_size(args.block_size)
+            .map_err(|error| Failure::usage("--block-size", error))?;
+        if let Some(address) = args.load_address {
+            update = update.load_address(address);
+        }
+        Ok(Self { update, block: args.block_size, signers })
+    }
+
+    /// The payload of `image` that is wished for.
+    fn choose(&self, wish: wish::Wish, image: (&Path, &[u8]), base: Option<&Base>) -> Result<Chosen, Failure> {
+        let (path, bytes) = image;
+        if let Some(base) = base {
+            base.differs(path, &crate::slots::sha256(bytes))?;
+        }
+        let spinner = progress::spinner("encoding", bytes.len() as u64);
+        let chosen = Chosen::new(wish, image, base, self.block);
+        spinner.finish_and_clear();
+        chosen
+    }
+
+    /// Cuts into blocks and signs.
+    fn pack(&mut self, image: &Path, mut chosen: Chosen) -> Result<(Package, Chosen), Failure> {
+        let spinner = progress::spinner("hashing", chosen.payload.bytes().len() as u64);
+        let mut signers: Vec<&mut dyn Signer> = self.signers.iter_mut().map(|signer| &mut **signer as _).collect();
+        let package = self.update.encode(&chosen.payload, &mut signers);
+        spinner.finish_and_clear();
+        let package = package.map_err(|error| unpacked(image, error))?;
+        chosen.made(package.bytes().len());
+        Ok((package, chosen))
     }
 }
 
@@ -130,72 +234,5 @@ fn unpacked(image: &Path, error: PackError) -> Failure {
         PackError::Signing { .. } => Failure::Io(error.to_string()),
         PackError::BadSignature(_) => Failure::Refused(error.to_string()),
         error => Failure::Usage(error.to_string()),
-    }
-}
-
-/// What was made.
-#[derive(Serialize)]
-struct Report {
-    image: String,
-    image_size: usize,
-    image_digest: String,
-    package: String,
-    package_size: usize,
-    overhead_percent: f64,
-    vendor: String,
-    class: String,
-    component: u16,
-    version: String,
-    security_counter: u32,
-    load_address: Option<u32>,
-    blocks: u32,
-    block_size: u32,
-    buffer: usize,
-    manifest_digest: String,
-    keys: Vec<JsonKey>,
-}
-
-impl Report {
-    fn new(image: &Path, image_size: usize, path: &Path, package: &Package, inspection: &Inspection<'_>) -> Self {
-        let manifest = package.manifest();
-        let package_size = package.bytes().len();
-        let overhead = (package_size - image_size) as f64 * 100.0 / image_size as f64;
-        Self {
-            image: image.display().to_string(),
-            image_size,
-            image_digest: manifest.image_digest.to_string(),
-            package: path.display().to_string(),
-            package_size,
-            overhead_percent: (overhead * 100.0).round() / 100.0,
-            vendor: manifest.vendor.to_string(),
-            class: manifest.class.to_string(),
-            component: manifest.component,
-            version: manifest.version.to_string(),
-            security_counter: manifest.security_counter,
-            load_address: manifest.load_address,
-            blocks: manifest.blocks(),
-            block_size: manifest.block_size(),
-            buffer: inspection.buffer(),
-            manifest_digest: package.manifest_digest().to_string(),
-            keys: inspection.signatures.iter().map(|entry| entry.key.into()).collect(),
-        }
-    }
-
-    fn table(&self, inspection: &Inspection<'_>) -> Table {
-        let bytes = |number: usize| count(number as u64, "byte", "bytes");
-        let mut table = Table::default();
-        let mut more = |name: &str, value: &dyn std::fmt::Display| _ = table.row([&name, value]);
-        more("image", &format_args!("{}, {}", self.image, bytes(self.image_size)));
-        let size = bytes(self.package_size);
-        more("package", &format_args!("{}, {size}, {:.2} % overhead", self.package, self.overhead_percent));
-        more("version", &self.version);
-        more("security counter", &self.security_counter);
-        more("blocks", &format_args!("{} of {}", grouped(self.blocks.into()), bytes(self.block_size as usize)));
-        more("buffer needed", &bytes(self.buffer));
-        for entry in &inspection.signatures {
-            more("signed by", &keys::label(&entry.key));
-        }
-        more("manifest digest", &self.manifest_digest);
-        table
     }
 }

@@ -12,7 +12,7 @@ use crate::install::line;
 use crate::serve::{self, Server};
 use crate::style::{count, Style};
 
-/// Serve the packages (*.lgu) of a directory, for development.
+/// Serve the packages (*.lgu) of a directory, and indexes of them (*.lgi), for development.
 ///
 /// HTTPS with Range, one line for each request. Files of other kinds are not served: a directory of packages
 /// often holds keys as well. Without another choice the server makes a small CA and a certificate for this

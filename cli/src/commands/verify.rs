@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use lockgate::manifest::BaseImage;
 use lockgate::pack::{self, Inspection};
 use lockgate::wire::ES256;
 use lockgate::{KeyId, KeySet, Slot, Verified};
@@ -13,6 +14,7 @@ use crate::style::{count, grouped};
 use crate::table::Table;
 use crate::{device, files, keys, print};
 
+use super::pack::Base;
 use super::values;
 
 /// Verify a package as a device does that trusts these keys
@@ -38,6 +40,9 @@ pub(crate) struct Args {
     /// Number of a critical element of the vendor's own that the devices know; may be given several times
     #[arg(long, value_name = "NUMBER", value_parser = values::number)]
     knows: Vec<u32>,
+    /// The image that a delta starts from: a raw binary, or a package that holds it
+    #[arg(long, value_name = "OLD.bin|OLD.lgu")]
+    base: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -47,7 +52,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let keys = keys::key_set(&args.key, args.threshold)?;
     let package = files::read(&args.package)?;
     let knows: Vec<u16> = args.knows.iter().filter_map(|&number| u16::try_from(number).ok()).collect();
-    match verify(&args.package, &package, keys, &knows) {
+    let base = args.base.as_deref().map(Base::read).transpose()?;
+    match verify(&args.package, &package, keys, &knows, base.as_ref()) {
         Ok((inspection, verified)) => {
             let signatures = Signatures::new(&inspection, &keys);
             match args.json {
@@ -73,14 +79,29 @@ fn verify<'p>(
     package: &'p [u8],
     keys: KeySet<'_>,
     knows: &[u16],
+    base: Option<&Base>,
 ) -> Result<(Inspection<'p>, Verified), Failure> {
     let inspection = pack::inspect(package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
     // Before memory is taken for an image size that nobody has vouched for.
     inspection.verify(&keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
-    let layout = device::layout_for(inspection.manifest.image_size);
+    let base = match (inspection.manifest.base_image, base) {
+        (None, None) => &[],
+        (Some(BaseImage { size, digest }), None) => {
+            let size = count(size.into(), "byte", "bytes");
+            let why = format_args!("a delta of the image of {size}, {digest}: give that one with --base");
+            return Err(Failure::refused(path.display(), why));
+        }
+        (_, Some(base)) => {
+            base.is_of(path, &inspection.manifest)?;
+            base.image.as_slice()
+        }
+    };
+    let layout = device::layout_for(inspection.manifest.image_size, base.len() as u32)
+        .ok_or_else(|| Failure::refused(path.display(), "image and base are too large for a flash in memory"))?;
     // Wherever the image runs, there this device runs it.
     let address = inspection.manifest.load_address.unwrap_or_default();
-    let (_, verified) = device::install(path, package, &inspection, layout, (keys, knows), Slot::B, [address; 2])?;
+    let (_, verified) =
+        device::install(path, package, &inspection, layout, (keys, knows), (Slot::B, base), [address; 2])?;
     Ok((inspection, verified))
 }
 

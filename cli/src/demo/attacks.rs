@@ -122,7 +122,7 @@ impl Attack {
         let range = layout.slot_range(slot);
         flash.chip().oracle(range.start..range.end - wire::TRAILER_SIZE, self.image()?);
         let journal = flash.journal();
-        let audit = || Audit::of(&journal.borrow(), layout, slot, self.authentic.bytes(), &stage.keys);
+        let audit = || Audit::of(&journal.borrow(), layout, (slot, &[]), self.authentic.bytes(), &stage.keys);
 
         let mut session = stage.session(&mut flash, self.keys)?;
         let stopped = session.run(&mut stage.transport(self.file), 0, |_| {}).err();

@@ -11,10 +11,13 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use lockgate::pack::{Package, SigningKey, Update};
+use lockgate::manifest::Window;
+use lockgate::pack::{self, Package, Payload, Signer, SigningKey, Update};
 use lockgate::{Slot, Uuid, Verified, Version};
 
+use crate::encoding;
 use crate::failure::Failure;
+use crate::files::NewFile;
 use crate::flash_file::FileFlash;
 use crate::install::{line, Event, Report};
 use crate::keys;
@@ -31,6 +34,8 @@ const VENDOR: Uuid = Uuid::new("6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4");
 const CLASS: Uuid = Uuid::new("0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80");
 /// What the device's block buffer has, and what blocks are cut to.
 const BLOCK: u32 = 1024;
+/// Bytes that the device lends its decoder: for a window of 256 bytes.
+const WORKSPACE: u32 = 512;
 /// Image bytes between two checkpoints of the device's.
 const CHECKPOINTS: u32 = 4096;
 /// Long enough to be watched.
@@ -52,7 +57,7 @@ pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<()
     intro(style)?;
 
     heading(style, 1, "The vendor makes a key and signs a firmware image")?;
-    let key = SigningKey::generate_bench();
+    let key = key(directory)?;
     let first = package(&image, Version::new(1, 4, 0, 0), attacks::COUNTER, &key)?;
     let stage = Stage::new(&home, key, first)?;
     say(style, "key", &keys::label(&stage.key_id()));
@@ -83,15 +88,19 @@ pub(crate) fn run(directory: Option<&Path>, image: Option<Vec<u8>>) -> Result<()
     attacks::verdict(&attack(&stage, &flash, &next, style)?, style)?;
 
     heading(style, 5, "Version 1.5.0 comes as it was made, and power fails on the way")?;
-    let next = package(&next, Version::new(1, 5, 0, 0), attacks::COUNTER + 1, &stage.key)?;
-    let (flash, receipt) = story::power_cut(&stage, &flash, &next, style)?;
+    let packed = package(&next, Version::new(1, 5, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let (flash, receipt) = story::power_cut(&stage, &flash, &packed, style)?;
 
     heading(style, 6, "A reset: it is on trial, shows that it works, and is confirmed")?;
     let flash = story::trial(&stage, &flash, receipt, style)?;
 
-    heading(style, 7, "Version 1.6.0 is signed, and hangs")?;
+    heading(style, 7, "Version 1.6.0 is signed, comes as a delta of 1.5.0, and hangs")?;
     let bad = [&image, b"version 1.6.0\0\0\0".as_slice()].concat();
-    let bad = package(&bad, Version::new(1, 6, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let bad = delta(&next, &bad, Version::new(1, 6, 0, 0), attacks::COUNTER + 1, &stage.key)?;
+    let (size, whole) = (bad.bytes().len() as u64, bad.manifest().image_size);
+    let percent = encoding::percent(size, whole.into());
+    let text = format!("{} in place of {}: {percent:.1} %", count(size, "byte", "bytes"), kib(whole));
+    say(style, "package", &text);
     let flash = story::revert(&stage, &flash, &bad, style)?;
     stage.keep(directory, &flash)?;
     print::line(format_args!("\n   {}", style.paint(Tone::Good, "every line of it went as it must")))?;
@@ -124,10 +133,35 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("   {line}\n") }).collect()
 }
 
+/// The bench key of an earlier run in this directory, or a new one. Another key is not for demonstrations, and not put away.
+fn key(directory: Option<&Path>) -> Result<SigningKey, Failure> {
+    let Some(directory) = directory else { return Ok(SigningKey::generate_bench()) };
+    let path = directory.join("vendor.pem");
+    if path.exists() {
+        let key = keys::signing_key(&path)?;
+        return match pack::is_bench(&keys::id(&key.public_key())) {
+            true => Ok(key),
+            false => Err(Failure::usage(path.display(), "no bench key: choose another directory")),
+        };
+    }
+    let key = SigningKey::generate_bench();
+    std::fs::create_dir_all(directory).map_err(|error| Failure::io(directory, error))?;
+    NewFile::create(&path, key.to_pem().as_ref().as_bytes(), true)?.keep();
+    Ok(key)
+}
+
 /// An update of the demo's device, signed by `key`.
 fn package(image: &[u8], version: Version, counter: u32, key: &SigningKey) -> Result<Package, Failure> {
     let update = Update::new(VENDOR, CLASS, version, counter);
     update.build(image, &mut [&mut key.clone()]).map_err(|error| Failure::refused("--image", error))
+}
+
+/// The same, as a delta of the image that runs.
+fn delta(base: &[u8], image: &[u8], version: Version, counter: u32, key: &SigningKey) -> Result<Package, Failure> {
+    let update = Update::new(VENDOR, CLASS, version, counter);
+    let packed = Payload::delta(base, image, Window::new(8, 7))
+        .and_then(|payload| update.encode(&payload, &mut [&mut key.clone()]));
+    packed.map_err(|error| Failure::refused("--image", error))
 }
 
 fn describe(package: &Package) -> String {

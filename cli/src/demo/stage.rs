@@ -8,7 +8,7 @@ use lockgate::pack::{self, Package, Signer, SigningKey};
 use lockgate::{Device, KeyId, KeySet, PublicKey};
 use tokio::sync::oneshot;
 
-use super::{say, BLOCK, CHECKPOINTS, CLASS, VENDOR};
+use super::{say, BLOCK, CHECKPOINTS, CLASS, VENDOR, WORKSPACE};
 use crate::board::Board;
 use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
@@ -107,10 +107,11 @@ impl Stage {
     /// The device's updater, with these keys, on this flash.
     pub(super) fn session<'f>(&self, flash: &'f mut FileFlash, keys: KeySet<'static>) -> Result<Session<'f>, Failure> {
         let device = Box::leak(Box::new(self.device(keys)));
-        Session::new(device, None, flash, BLOCK).ok_or_else(|| Failure::Refused("no such block buffer".into()))
+        Session::new(device, None, flash, (BLOCK, WORKSPACE))
+            .ok_or_else(|| Failure::Refused("no such block buffer".into()))
     }
 
-    /// Leaves key and flash behind, if the directory is to stay.
+    /// Leaves public keys and flash behind, if the directory is to stay. (The signing key is there already.)
     pub(super) fn keep(&self, directory: Option<&Path>, flash: &[u8]) -> Result<(), Failure> {
         let Some(directory) = directory else { return Ok(()) };
         let path = |name: &str| directory.join(name);
@@ -118,7 +119,6 @@ impl Stage {
         let svg = Picture::new(&self.board, flash, Some(&self.keys)).svg();
         files::write_together(&[
             (&path("ca.pem"), self.ca.as_bytes()),
-            (&path("vendor.pem"), self.key.to_pem().as_ref().as_bytes()),
             (&path("vendor.pub.pem"), public.as_bytes()),
             (&path("flash.bin"), flash),
             (&path("flash.svg"), svg.as_bytes()),

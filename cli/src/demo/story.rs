@@ -129,7 +129,7 @@ pub(super) fn power_cut(
     say(style, "reset", "the boot stage starts slot B (confirmed): the old image was never touched");
     let (mut resumed, mut opened) = (None, Vec::new());
     let outcome = stage.session(&mut flash, stage.keys)?.run(&mut stage.transport(file), 0, |event| match event {
-        Event::Resumed { position, written, saved } => resumed = Some((position, written, saved)),
+        Event::Resumed { position, written, saved, .. } => resumed = Some((position, written, saved)),
         Event::Opened { offset, .. } => opened.push(offset),
         _ => {}
     });
@@ -178,7 +178,8 @@ pub(super) fn revert(stage: &Stage, flash: &[u8], package: &Package, style: Styl
     let outcome = stage.session(&mut flash, stage.keys)?.run(&mut stage.transport(file), 0, |_| {});
     let receipt = outcome.map_err(|stopped| Failure::Refused(format!("version 1.6.0: {stopped}")))?;
     let journal = flash.journal();
-    let audit = Audit::of(&journal.borrow(), stage.board.layout(), Slot::B, package.bytes(), &stage.keys);
+    let audit =
+        Audit::of(&journal.borrow(), stage.board.layout(), (Slot::B, flash.bytes()), package.bytes(), &stage.keys);
     must(audit.unauthentic == 0 && receipt.slot() == Slot::B, "it is verified, and in slot B")?;
     say(style, "verified", "slot B holds version 1.6.0: nobody can tell yet that it hangs");
     activate(stage, &mut flash, receipt)?;

@@ -1,9 +1,11 @@
 //! An independent look at what reached the flash: every byte that was programmed is held against the package,
 //! judged by the packer's reader and not by the device's. Records are the device's own, and are counted apart.
 
+use lockgate::manifest::BaseImage;
 use lockgate::{pack, wire, KeySet, Layout, Slot};
 
 use crate::flash_file::{Journal, Written};
+use crate::slots::sha256;
 
 /// What reached the flash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,9 +24,18 @@ pub(crate) struct Audit {
 
 impl Audit {
     /// Judges `journal` by the `package` that was received: only the blocks that hang on a manifest with
-    /// enough signatures of `keys` are authentic, each at its place in `slot`.
-    pub(crate) fn of(journal: &Journal, layout: &Layout, slot: Slot, package: &[u8], keys: &KeySet<'_>) -> Self {
-        let (image, head) = authentic(package, keys);
+    /// enough signatures of `keys` are authentic, and what they make, each byte at its place in `slot`. A delta
+    /// starts from what the other slot of `flash` holds.
+    pub(crate) fn of(
+        journal: &Journal,
+        layout: &Layout,
+        (slot, flash): (Slot, &[u8]),
+        package: &[u8],
+        keys: &KeySet<'_>,
+    ) -> Self {
+        let base = layout.slot_range(slot.other());
+        let base = flash.get(base.start as usize..base.end as usize).unwrap_or_default();
+        let (image, head) = authentic(package, keys, base);
         let range = layout.slot_range(slot);
         let trailer = range.end.saturating_sub(wire::TRAILER_SIZE);
         let erased = layout.geometry().erased();
@@ -59,10 +70,18 @@ fn byte_at(bytes: &[u8], offset: u32, erased: u8) -> u8 {
 }
 
 /// The image as far as authentic blocks were received, and the trailer that belongs to them.
-fn authentic(package: &[u8], keys: &KeySet<'_>) -> (Vec<u8>, Vec<u8>) {
+fn authentic(package: &[u8], keys: &KeySet<'_>, base: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let Ok(found) = pack::inspect(package) else { return Default::default() };
     let Ok(signed) = found.verify(keys) else { return Default::default() };
-    let image = found.blocks().map_while(Result::ok).flatten().copied().collect();
+    let payload: Vec<u8> = found.blocks().map_while(Result::ok).flatten().copied().collect();
+    let base = match found.manifest.base_image {
+        None => &[],
+        Some(BaseImage { size, digest }) => match base.get(..size as usize) {
+            Some(base) if sha256(base) == digest => base,
+            _ => return Default::default(),
+        },
+    };
+    let image = pack::unpack_front(found.manifest.encoding, &payload, base, found.manifest.image_size);
     // The trailer keeps the first signatures, as many as the threshold.
     let kept = signed.get(..usize::from(keys.threshold())).unwrap_or_default();
     let mut section: Vec<u8> = Vec::new();
@@ -108,10 +127,11 @@ mod tests {
         let keys = KeySet::new(1, &keys);
         let image: Vec<u8> = (0..=255).cycle().take(3000).collect();
         let package = Update::new(ANY, ANY, Version::new(1, 0, 0, 0), 0).build(&image, &mut [&mut key]).unwrap();
-        let judge = |journal: &Journal, package: &[u8]| Audit::of(journal, layout, Slot::B, package, &keys).unauthentic;
+        let judge =
+            |journal: &Journal, package: &[u8]| Audit::of(journal, layout, (Slot::B, &[]), package, &keys).unauthentic;
 
         let good = honest(layout, &image, package.head());
-        let all = Audit::of(&good, layout, Slot::B, package.bytes(), &keys);
+        let all = Audit::of(&good, layout, (Slot::B, &[]), package.bytes(), &keys);
         let programmed = (3000 + package.head().len()) as u64;
         let expected = Audit { erases: 2, programmed, unauthentic: 0, record_erases: 1, record_bytes: 12 };
         assert_eq!(all, expected);
@@ -140,6 +160,6 @@ mod tests {
         assert!(judge(&good, &renamed) > 3000);
         let stranger = [SigningKey::generate().public_key()];
         let strangers = KeySet::new(1, &stranger);
-        assert!(Audit::of(&good, layout, Slot::B, package.bytes(), &strangers).unauthentic > 3000);
+        assert!(Audit::of(&good, layout, (Slot::B, &[]), package.bytes(), &strangers).unauthentic > 3000);
     }
 }

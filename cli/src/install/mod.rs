@@ -10,7 +10,7 @@ mod report;
 mod session;
 
 pub(crate) use audit::Audit;
-pub(crate) use buffer::SIZES;
+pub(crate) use buffer::{SIZES, WORKSPACES};
 pub(crate) use outcome::{Done, Outcome};
 pub(crate) use report::{line, Report};
 pub(crate) use session::{Event, Session, Stopped};

@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use lockgate::manifest::{Encoding, Manifest};
 use lockgate::Progress;
 use serde_json::{json, Value};
 
 use super::session::Event;
-use crate::print;
 use crate::slots::kib;
 use crate::style::{self, count, grouped, Style, Tone};
+use crate::{encoding, print};
 
 /// Where events go.
 pub(crate) struct Report {
@@ -119,16 +120,18 @@ fn text(bar: &ProgressBar, style: Style, indent: &str, event: &Event<'_>) {
         }
         Event::Offered(manifest, _) => {
             let text = format!(
-                "version {}, security counter {}, {} in blocks of {}",
+                "version {}, security counter {}, {} in blocks of {}{}",
                 manifest.version,
                 manifest.security_counter,
                 kib(manifest.image_size),
-                kib(manifest.block_size())
+                kib(manifest.block_size()),
+                payload(manifest)
             );
             bar.suspend(|| line(style, &format!("{indent}offered"), &text));
         }
-        Event::Resumed { position, written, saved } => {
+        Event::Resumed { position, written, saved, encoded } => {
             let saved = match saved {
+                0 if *encoded => "the payload is decoded again and they are not written again".into(),
                 0 => "sent again and passed over".into(),
                 saved => format!("{} were not sent again", count((*saved).into(), "byte", "bytes")),
             };
@@ -139,12 +142,17 @@ fn text(bar: &ProgressBar, style: Style, indent: &str, event: &Event<'_>) {
             );
             bar.suspend(|| line(style, &format!("{indent}resumed"), &text));
         }
-        Event::Progress(Progress { received, package, written, .. }) => {
+        Event::Progress(Progress { received, package, written, image }) => {
             if let Some(package) = package {
                 bar.set_length((*package).into());
             }
             bar.set_position((*received).into());
-            bar.set_message(format!("{} received, {} in flash", kib(*received), kib(*written)));
+            bar.set_message(format!(
+                "{} received, {} written{}",
+                kib(*received),
+                kib(*written),
+                image.map(|image| format!(" of {}", kib(image))).unwrap_or_default()
+            ));
         }
         Event::Retry { position, why } => {
             bar.suspend(|| line(style, &format!("{indent}retry"), &format!("from byte {position} on ({why})")));
@@ -165,13 +173,17 @@ fn value(last: &mut Option<u32>, event: &Event<'_>) -> Option<Value> {
             "image_size": manifest.image_size,
             "image_digest": manifest.image_digest.to_string(),
             "block_size": manifest.block_size(),
+            "encoding": encoding::value(manifest.encoding),
+            "payload_length": manifest.payload_length,
+            "base_image": manifest.base_image.map(|base| base.digest.to_string()),
             "manifest_digest": digest.to_string(),
         }),
-        Event::Resumed { position, written, saved } => json!({
+        Event::Resumed { position, written, saved, encoded } => json!({
             "event": "resumed",
             "position": position,
             "written": written,
             "bytes_not_sent_again": saved,
+            "decoded_again": encoded,
         }),
         Event::Progress(Progress { received, package: Some(package), written, image }) => {
             let percent = (u64::from(*received) * 100 / u64::from((*package).max(1))) as u32;
@@ -191,4 +203,17 @@ fn value(last: &mut Option<u32>, event: &Event<'_>) -> Option<Value> {
         Event::Progress(_) => return None,
         Event::Retry { position, why } => json!({ "event": "retry", "position": position, "why": why }),
     })
+}
+
+/// What arrives in place of the image, if something does.
+fn payload(manifest: &Manifest) -> String {
+    let size = kib(manifest.payload_length);
+    match (manifest.encoding, manifest.base_image) {
+        (Encoding::Raw, _) => String::new(),
+        (_, Some(base)) => {
+            let base: String = base.digest.to_string().chars().take(8).collect();
+            format!(", as a delta of {size} from image {base}")
+        }
+        _ => format!(", compressed to {size}"),
+    }
 }

@@ -1,20 +1,23 @@
 //! A package from a transport into an updater: opens, reads, feeds; goes on where the updater says, after a lost
 //! connection and after a reset.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::Read;
+use std::ops::Range;
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use embedded_io::Write;
-use lockgate::manifest::Manifest;
+use lockgate::manifest::{Encoding, Manifest};
 use lockgate::{
     Decision, Device, Digest, Error, ErrorKind, Offer, Progress, Refusal, Running, Updater, Verified, P256,
 };
 
-use super::buffer::buffer;
+use super::buffer::{buffer, lend};
 use super::received::Received;
-use crate::flash_file::{self, FileFlash};
+use crate::flash_file::{self, FileFlash, Journal};
 use crate::transport::{NoStream, Stream, Transport};
 
 /// What happens, as it happens.
@@ -26,7 +29,8 @@ pub(crate) enum Event<'e> {
     Offered(&'e Manifest, Digest),
     /// It goes on at `position`, where an install was interrupted by a reset: `written` bytes of the image are in the
     /// slot, `saved` bytes of the package are not sent again (0 if the transport cannot leave them out).
-    Resumed { position: u32, written: u32, saved: u32 },
+    /// A payload that is `encoded` is decoded again from its first byte, and what is in the slot is not written again.
+    Resumed { position: u32, written: u32, saved: u32, encoded: bool },
     /// Bytes arrived.
     Progress(Progress),
     /// It goes on from `position` after an interruption.
@@ -79,24 +83,30 @@ pub(crate) struct Session<'f> {
     /// The package as far as it was wanted: what the audit judges by.
     received: Received,
     offered: bool,
+    /// What this session has written, and where the image goes.
+    journal: Rc<RefCell<Journal>>,
+    slot: Range<u32>,
 }
 
 impl<'f> Session<'f> {
-    /// A device with a block buffer of `block` bytes (one of [`SIZES`](super::SIZES)). What runs, the records and the
-    /// trailers say, unless it is given.
+    /// A device with a block buffer of `block` bytes (one of [`SIZES`](super::SIZES)) and a workspace of `workspace` bytes
+    /// (one of [`WORKSPACES`](super::WORKSPACES)). What runs, the records and the trailers say, unless it is given.
     pub(crate) fn new(
         device: &'static Device<'static>,
         running: Option<Running>,
         flash: &'f mut FileFlash,
-        block: u32,
+        (block, workspace): (u32, u32),
     ) -> Option<Self> {
         let accept: Policy = Box::new(|_| Decision::Accept);
+        let journal = flash.journal();
         let updater = Updater::with_verifier(device, flash, buffer(block)?, P256).policy(accept);
         let updater = match running {
             Some(running) => updater.running(running),
             None => updater,
         };
-        Some(Self { updater, received: Received::default(), offered: false })
+        let updater = lend(updater, workspace)?;
+        let slot = device.layout().slot_range(updater.status().target);
+        Some(Self { updater, received: Received::default(), offered: false, journal, slot })
     }
 
     /// Stops with [`Stopped::Waits`] at the update with this manifest digest, before anything is written.
@@ -207,6 +217,14 @@ impl<'f> Session<'f> {
         package == Some(received)
     }
 
+    /// Bytes of the image of `size` bytes that were written by this session; the last write may be padded.
+    fn image_bytes(&self, size: u32) -> u32 {
+        let image = self.slot.start..self.slot.start.saturating_add(size);
+        let journal = self.journal.borrow();
+        let writes = journal.writes.iter().filter(|write| image.contains(&write.at));
+        writes.map(|write| (write.bytes.len() as u32).min(image.end - write.at)).sum()
+    }
+
     /// Tells of the manifest once the device has accepted it: it is authentic then, and what was received is what was
     /// signed. Bytes up to `at` are fed.
     fn offer(&mut self, at: u32, can_seek: bool, tell: &mut impl FnMut(Event<'_>)) {
@@ -221,8 +239,15 @@ impl<'f> Session<'f> {
         if position > at {
             let head = found.offset + found.head.len();
             let saved = if can_seek { position.saturating_sub(head as u32) } else { 0 };
-            tell(Event::Resumed { position, written, saved });
+            tell(Event::Resumed { position, written, saved, encoded: false });
             self.received.passed_over(head, position);
+        } else if found.manifest.encoding != Encoding::Raw {
+            // What is written and was not written now was there.
+            let held = written.saturating_sub(self.image_bytes(found.manifest.image_size));
+            let position = (found.offset + found.head.len()) as u32;
+            if held > 0 {
+                tell(Event::Resumed { position, written: held, saved: 0, encoded: true });
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A small server for packages: HTTP or HTTPS, with Range. For development; used by `lockgate serve` and
 //! `lockgate demo`.
 //!
-//! It serves the `*.lgu` files of one directory and a page that lists them, and nothing else: a directory of
+//! It serves the `*.lgu` files of one directory, indexes of them (`*.lgi`), and a page that lists the packages, and nothing else: a directory of
 //! packages often holds keys as well.
 
 mod log;
@@ -25,7 +25,7 @@ use axum_server::Handle;
 use rustls::ServerConfig;
 use tower_http::services::ServeDir;
 
-pub(crate) use page::packages;
+pub(crate) use page::{encoded, packages};
 pub(crate) use tls::{from_files, self_signed};
 
 /// How long connections that are under way may take to end.
@@ -96,17 +96,21 @@ fn router(directory: PathBuf, logged: bool) -> Router {
     }
 }
 
-/// Lets through what asks for a package or the page.
+/// Lets through what asks for a package, an index, or the page.
 async fn packages_only(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let package = path.strip_prefix('/').and_then(page::decoded).is_some_and(|name| page::is_package(&name));
-    if path != "/" && !package {
+    let name = path.strip_prefix('/').and_then(page::decoded).unwrap_or_default();
+    let kind = match (page::is_package(&name), page::is_index(&name)) {
+        (true, _) => Some("application/octet-stream"),
+        (_, true) => Some("text/plain; charset=utf-8"),
+        _ => None,
+    };
+    if path != "/" && kind.is_none() {
         return StatusCode::NOT_FOUND.into_response();
     }
     let mut response = next.run(request).await;
-    if package && response.status().is_success() {
-        let binary = HeaderValue::from_static("application/octet-stream");
-        response.headers_mut().insert(header::CONTENT_TYPE, binary);
+    if let Some(kind) = kind.filter(|_| response.status().is_success()) {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         // A package that was built again under the same name is another package.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }

@@ -34,9 +34,18 @@ pub(crate) fn packages(directory: &Path) -> Vec<Listed> {
     packages
 }
 
-/// Whether a file of this name is served: it lies in the directory itself, is not hidden, and ends in `.lgu`.
+/// Whether a file of this name is served as a package: it lies in the directory itself, is not hidden, and ends in `.lgu`.
 pub(super) fn is_package(name: &str) -> bool {
-    name.ends_with(".lgu") && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+    name.ends_with(".lgu") && is_plain(name)
+}
+
+/// Whether it is served as an index of packages.
+pub(super) fn is_index(name: &str) -> bool {
+    name.ends_with(".lgi") && is_plain(name)
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 
 fn version(path: &Path) -> String {
@@ -74,7 +83,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// For the path of a URL (RFC 3986, section 2).
-fn encoded(name: &str) -> String {
+pub(crate) fn encoded(name: &str) -> String {
     let mut text = String::new();
     for &byte in name.as_bytes() {
         match byte {

@@ -77,11 +77,11 @@ def refuses(bench, why, package="https-2", requests=None, **behaviour):
     return said
 
 
-def ends_updated(device, said, old="https-1"):
+def ends_updated(device, said, old="https-1", new="https-2"):
     """The device runs and has kept build 2, which is in slot B."""
     expect("app: confirmed" in said or "build 2 in slot B, confirmed" in said, "build 2 is confirmed", said)
     expect("app: up to date" in said, "it knows that it is up to date", said)
-    expect(holds(device, "B", "https-2"), "slot B holds build 2")
+    expect(holds(device, "B", new), "slot B holds build 2")
     expect(holds(device, "A", old), "slot A holds build 1 still")
 
 

@@ -27,7 +27,23 @@ def tables(figures):
     sizes = [[what, number(flash), number(iram)] for what, flash, iram in figures["sizes"]]
     times = [[what, f"{count / 1e6:.0f} M", f"{count / 80e6:.1f} s", f"{count / 160e6:.1f} s"] for what, count in figures["instructions"]]
     times.append(["that is, for each byte", f"{figures['each byte']:.0f}", "", ""])
+    kinds, image = figures["delta"], figures["image"]
+    updates = [
+        [f"bytes received for an image of {number(image)}", *(f"{number(kind['received'])} ({kind['received'] / image:.1%})" for kind in kinds.values())],
+        ["instructions, but for handshake and signature", *(f"{kind['instructions'] / 1e6:.0f} M" for kind in kinds.values())],
+        ["RAM in all, bytes", *(number(kind["RAM"]) for kind in kinds.values())],
+        ["of it stack, at its deepest", *(number(kind["stack"]) for kind in kinds.values())],
+    ]
+    code, most_code, state, most_state, flash, static = figures["decoder"]
+    decoder = [
+        ["decoder alone: code", number(code), number(most_code)],
+        ["its state, with a window of 8", number(state), number(most_state)],
+        ["all that an application has for it: flash", number(flash), ""],
+        ["constants and variables", number(static), ""],
+    ]
     return {
+        "deltas": table(["an update over HTTPS, 1 KiB fragments", *kinds], updates),
+        "decoder": table(["bytes", "used", "at most"], decoder),
         "ram": table(["RAM in all: statics, stack, TCP, TLS and block buffers, constants; bytes", "used", "at most"], ram),
         "sizes": table(["bytes", "flash", "instruction RAM"], sizes),
         "instructions": table(["QEMU, `-icount`", "instructions", "at 80 MHz", "at 160 MHz"], times),
@@ -35,7 +51,7 @@ def tables(figures):
 
 
 def main():
-    if not KEPT.exists() or not {"ram", "sizes", "instructions"} <= json.loads(KEPT.read_text()).keys():
+    if not KEPT.exists() or not {"ram", "sizes", "instructions", "delta", "decoder"} <= json.loads(KEPT.read_text()).keys():
         sys.exit("error: there are no figures yet: ./build.sh, then ./run.sh test, whole")
     text = README.read_text()
     for name, content in tables(json.loads(KEPT.read_text())).items():

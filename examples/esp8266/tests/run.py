@@ -9,19 +9,23 @@ import re
 import sys
 
 import cases
+import deltas
 import figures
 import machine
+import sizes
 from bench import Bench
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2]))
 import promises  # noqa: E402
 
 KIB = 1024
+# What compressed packages and deltas may cost, decoder, window and piece included.
+DECODING = KIB + KIB // 2
 # What the ROM measures, in all tests: (what, the flashes with which devices began, who, most bytes).
 BUDGETS = [
-    ("HTTPS, 1 KiB fragments", ["flash-https.bin", "flash-https-signatures.bin"], "the application", 20 * KIB),
-    ("HTTPS, 4 KiB fragments", ["flash-https-4k.bin"], "the application", 26 * KIB),
-    ("UART", ["flash-uart.bin"], "the application", 10 * KIB),
+    ("HTTPS, 1 KiB fragments", ["flash-https.bin", "flash-https-signatures.bin"], "the application", 20 * KIB + DECODING),
+    ("HTTPS, 4 KiB fragments", ["flash-https-4k.bin"], "the application", 26 * KIB + DECODING),
+    ("UART", ["flash-uart.bin"], "the application", 10 * KIB + DECODING),
     ("boot stage, hash check", ["flash-https.bin", "flash-https-4k.bin", "flash-uart.bin"], "the boot stage", 4 * KIB),
     ("boot stage, signature check", ["flash-https-signatures.bin"], "the boot stage", 12 * KIB),
 ]
@@ -77,8 +81,33 @@ def report(results, whole_run):
         print(f"{'that is, for each byte':32}{each:10.0f}")
         if whole_run:
             figures.keep(ram=ram, instructions=steps, **{"each byte": each})
+    compare(results, whole_run)
     return failures
 
 
+def one(results, name, flash):
+    """What the first device of a test used and did: bytes of RAM, instructions of the package behind its signature."""
+    said = next("".join(said for kind, said in log if kind == flash) for test, _, _, log in results if test.startswith(name))
+    signature, whole = (int(re.search(pattern, said)[1]) for pattern in (r"signature checked, (\d+)", r"from byte 0 on, (\d+)"))
+    ram = max(int(size) for size in re.findall(r"rom: the application used (\d+) bytes", said))
+    return ram, instructions(whole - signature)
+
+
+def compare(results, whole_run):
+    """An update by delta beside one by the whole image."""
+    flash, packages = "flash-https.bin", {"whole image": "https-2", "delta": "delta-2"}
+    names = ("an_update_is_tried", "an_update_by_delta_is_tried")
+    if not all(any(test.startswith(name) and failure is None for test, _, failure, _ in results) for name in names):
+        return
+    statics = sum(sizes.sections(machine.OUT / "https-1.elf").get(section, (0, 0))[0] for section in (".rodata", ".bss"))
+    rows = {}
+    for name, (kind, package) in zip(names, packages.items()):
+        ram, count = one(results, name, flash)
+        rows[kind] = {"received": len(machine.file(f"{package}.lgu")), "instructions": count, "RAM": ram, "stack": ram - statics}
+        print(f"{kind}: {rows[kind]['received']:,} bytes received, {count / 1e6:.1f} M instructions behind the signature, {ram:,} bytes of RAM, {ram - statics:,} of them stack")
+    if whole_run:
+        figures.keep(delta=rows, image=len(machine.file("https-more-2.bin")))
+
+
 if __name__ == "__main__":
-    promises.main(__doc__, cases.TESTS, split, run, report)
+    promises.main(__doc__, cases.TESTS + deltas.TESTS, split, run, report)

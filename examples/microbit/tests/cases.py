@@ -79,6 +79,21 @@ def an_update_is_tried_confirmed_and_followed_by_the_next(bench):
     expect(status == 1 and "security counter too low" in said, "there is no way back to build 2", said)
 
 
+def an_update_by_delta_is_tried_confirmed_and_followed_by_the_next(bench):
+    device = bench.device()
+    status, result, said = take(device, "delta-2", "app: confirmed")
+    expect(status == 0 and result["outcome"] == "verified", "the sender is told", repr(result))
+    expect("build 2, on trial, attempt 1 of 3, counter 1" in said, "build 2 is tried", said)
+    measured("bytes received for a delta", result["bytes"])
+    for statics, stack in re.findall(r"RAM used: (\d+) bytes of statics, (\d+) of stack", said):
+        measured("RAM of the application, by delta", int(statics) + int(stack))
+        measured("stack of the application, by delta", int(stack))
+    updated(device, 2, 2)
+    status, _, said = take(device, "delta-3", "app: confirmed")
+    expect(status == 0 and "build 3, on trial" in said, "build 3 is made of build 2, which came as a delta", said)
+    updated(device, 3, 3)
+
+
 def interrupts_reach_the_application_in_slot_a(bench):
     """The application's self-test waits for one. The processor takes its vector from the boot stage's table."""
     device = bench.device("pending-app-2")
@@ -105,6 +120,11 @@ def _refused(bench, package, why, change=None):
 
 def an_older_package_is_refused(bench):
     _refused(bench, "older", "security counter too low")
+
+
+def a_delta_of_another_image_is_refused_before_anything_is_erased(bench):
+    device = _refused(bench, "delta-3", "delta of another image than the one that runs")
+    expect(device.flash == file("flash.bin"), "flash is as it was")
 
 
 def a_package_for_another_class_is_refused(bench):

@@ -59,6 +59,19 @@ pub enum Payloads {
 impl Payloads {
     pub const ALL: [Self; 4] = [Self::Raw, Self::Compressed, Self::Deltas, Self::CompressedDeltas];
 
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Compressed => "compressed",
+            Self::Deltas => "deltas",
+            Self::CompressedDeltas => "compressed-deltas",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|payloads| payloads.name() == name)
+    }
+
     fn make(self, image: &[u8], base: Option<&[u8]>) -> Payload {
         let window = |lookahead| Window::new(8, lookahead).expect("a window");
         let payload = match (self, base) {

@@ -1,18 +1,23 @@
-//! Whether each block is the one whose hash stands in front of it.
+//! Whether each block is the one whose hash stands in front of it, and what they make.
 
 use lockgate::manifest::Encoding;
-use lockgate::pack::Inspection;
-use lockgate::{Malformed, Refusal, Sha2, Sha256};
+use lockgate::pack::{unpack, Inspection};
+use lockgate::{Malformed, Refusal};
 
+use super::Base;
 use crate::progress;
+use crate::slots::sha256;
 
-/// Checks the chain of blocks and, where no decoder is needed, the image's digest. The error is a reason, for
-/// people and for JSON.
-pub(super) fn check(inspection: &Inspection<'_>, size: usize) -> Result<(), String> {
+/// Nobody has vouched for an image size: memory is not taken for what a few bytes claim to become.
+const MAX_DECODED: u32 = 256 << 20;
+
+/// Checks the chain of blocks, that the payload is decoded, and the image's digest; of a delta without its base the chain
+/// alone. The error is a reason, for people and for JSON.
+pub(super) fn check(inspection: &Inspection<'_>, size: usize, base: Option<&Base>) -> Result<(), String> {
     let manifest = &inspection.manifest;
     let expected = u64::from(manifest.payload_size()) + (inspection.offset + inspection.head.len()) as u64;
     let bar = progress::bar("hashing", manifest.payload_length.into());
-    let mut image = Sha2::new();
+    let mut payload = Vec::new();
     for (index, block) in inspection.blocks().enumerate() {
         let data = block.map_err(|refusal| match refusal {
             Refusal::Malformed(Malformed::Truncated) => {
@@ -23,12 +28,20 @@ pub(super) fn check(inspection: &Inspection<'_>, size: usize) -> Result<(), Stri
             Refusal::BlockHash { index } => format!("block {index} is not the one that block {} names", index - 1),
             other => other.to_string(),
         })?;
-        image.update(data);
+        payload.extend(data);
         bar.inc(data.len() as u64);
     }
     bar.finish_and_clear();
-    if manifest.encoding == Encoding::Raw && image.finish() != manifest.image_digest {
-        return Err("the blocks hold another image than the manifest's digest says".into());
+    let base = match (manifest.encoding, base) {
+        (Encoding::Delta(_), None) => return Ok(()),
+        (_, base) => base.map(|base| base.image.as_slice()).unwrap_or_default(),
+    };
+    if manifest.encoding != Encoding::Raw && manifest.image_size > MAX_DECODED {
+        return Err(format!("an image of {} bytes is not decoded without a signature: verify it", manifest.image_size));
     }
-    Ok(())
+    let image = unpack(manifest.encoding, &payload, base, manifest.image_size).map_err(|why| why.to_string())?;
+    match sha256(&image) == manifest.image_digest {
+        true => Ok(()),
+        false => Err("the blocks hold another image than the manifest's digest says".into()),
+    }
 }

@@ -14,12 +14,24 @@ mod why;
 use core::panic::PanicInfo;
 
 use board::{clock, reset, say, watchdog, Flash, DEVICE};
+#[cfg(feature = "deltas")]
+use lockgate::Workspace;
 use lockgate::{Block, BootReason, Control};
 
 use link::Link;
 
 /// Blocks of up to so many bytes: `lockgate pack --block-size`.
 const BLOCK: usize = 1024;
+#[cfg(feature = "deltas")]
+/// Room to decode in: 256 bytes of the image, and heatshrink's window of 8.
+const DECODED: usize = 512;
+
+/// What an update works in.
+struct Buffers {
+    block: &'static mut Block<BLOCK>,
+    #[cfg(feature = "deltas")]
+    workspace: &'static mut Workspace<DECODED>,
+}
 
 /// Milliseconds between two tries of an image on trial.
 const BETWEEN_TRIES: u64 = 2_000;
@@ -37,19 +49,30 @@ extern "C" {
 /// Called by `rt/start.S`.
 #[no_mangle]
 extern "C" fn main() -> ! {
+    // Two, since one is all zeros and takes no flash.
+    static mut BLOCK_BUFFER: Block<BLOCK> = Block::new();
+    #[cfg(feature = "deltas")]
+    static mut WORKSPACE: Workspace<DECODED> = Workspace::new();
+
     watchdog::arm();
-    let mut block = Block::<BLOCK>::new();
-    link::with(|link| run(link, &mut block));
+    let mut buffers = Buffers {
+        // SAFETY: nobody else knows it, and this is called once.
+        block: unsafe { &mut *(&raw mut BLOCK_BUFFER) },
+        // SAFETY: likewise.
+        #[cfg(feature = "deltas")]
+        workspace: unsafe { &mut *(&raw mut WORKSPACE) },
+    };
+    link::with(|link| run(link, &mut buffers));
     reset::reset()
 }
 
-fn run(link: &mut Link<'_>, block: &mut Block<BLOCK>) -> ! {
+fn run(link: &mut Link<'_>, buffers: &mut Buffers) -> ! {
     if introduce() {
         on_trial(link);
     }
     let interval = (&raw const INTERVAL).addr() as u64 * 1_000;
     loop {
-        update::look(link, block);
+        update::look(link, buffers);
         say!("app: idle");
         // Not all devices at once: up to a quarter more.
         link.pause(interval + u64::from(clock::cycles()) % (interval / 4 + 1));

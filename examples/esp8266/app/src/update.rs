@@ -2,10 +2,10 @@
 
 use board::clock::cycles;
 use board::{flash::FlashError, reset, say, text, watchdog, Flash, DEVICE};
-use lockgate::{Block, Control, Digest, Error, ErrorKind, PublicKey, Refusal, Updater, Verified, Verify, P256};
+use lockgate::{Control, Digest, Error, ErrorKind, PublicKey, Refusal, Updater, Verified, Verify, P256};
 
 use crate::link::{Link, LinkError};
-use crate::{why, BLOCK};
+use crate::{why, Buffers};
 
 /// What an update can fail of.
 pub(crate) type Failure = Error<FlashError, LinkError>;
@@ -40,8 +40,8 @@ impl Verify for Patient {
 }
 
 /// Fetches and installs what the server has, and restarts into it. Returns if there is nothing to restart into.
-pub(crate) fn look(link: &mut Link<'_>, block: &mut Block<BLOCK>) {
-    match install(link, block) {
+pub(crate) fn look(link: &mut Link<'_>, buffers: &mut Buffers) {
+    match install(link, buffers) {
         Ok(verified) => try_next(link, verified),
         Err(Error::Refused(Refusal::AlreadyRunning)) => {
             say!("app: up to date");
@@ -56,13 +56,16 @@ pub(crate) fn look(link: &mut Link<'_>, block: &mut Block<BLOCK>) {
 }
 
 #[inline(never)] // what it is made from is not on the stack while it is used
-fn updater(block: &mut Block<BLOCK>) -> Update<'_> {
-    Update::with_verifier(&DEVICE, Flash::new(), block, Patient)
+fn updater(buffers: &mut Buffers) -> Update<'_> {
+    let updater = Update::with_verifier(&DEVICE, Flash::new(), &mut *buffers.block, Patient);
+    #[cfg(feature = "deltas")]
+    let updater = updater.workspace(buffers.workspace);
+    updater
 }
 
 #[inline(never)] // an updater is large: nothing else shall be on the stack for it
-fn install(link: &mut Link<'_>, block: &mut Block<BLOCK>) -> Result<Verified, Failure> {
-    let mut updater = updater(block);
+fn install(link: &mut Link<'_>, buffers: &mut Buffers) -> Result<Verified, Failure> {
+    let mut updater = updater(buffers);
     // Power may have failed between the last block and the request to try the image.
     staged(&mut updater).map_or_else(|| fetch(link, &mut updater), Ok)
 }

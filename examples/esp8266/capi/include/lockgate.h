@@ -14,8 +14,9 @@
 extern "C" {
 #endif
 
-#define LOCKGATE_SIZE 1700         /* bytes of lockgate_t */
+#define LOCKGATE_SIZE 2316         /* bytes of lockgate_t */
 #define LOCKGATE_BLOCK_SIZE 1024   /* the largest block that is taken: lockgate pack --block-size */
+#define LOCKGATE_WORKSPACE 512     /* in it, for compressed packages and deltas: a window of 8 at most, lookahead as you like */
 #define LOCKGATE_MOST_KEYS 8
 #define LOCKGATE_STACK_SIZE 7168   /* bytes of a stack for lockgate_device_t, and the least that is taken */
 #define LOCKGATE_FLASH_SIZE 12     /* bytes of the structures below: both sides are held to them while they compile */
@@ -63,6 +64,11 @@ enum {
     LOCKGATE_SUPERSEDED = 0x218,            /* another update was started meanwhile */
     LOCKGATE_NOTHING_STAGED = 0x219,        /* no complete update waits in the slot */
     LOCKGATE_NOT_ON_TRIAL = 0x21a,
+    LOCKGATE_WINDOW_TOO_LARGE = 0x21b,      /* compressed for devices with more memory; found: bytes of its window; expected: 256 or less */
+    LOCKGATE_WRONG_BASE = 0x21c,            /* a delta of another image than the one that runs: fetch the whole one */
+    LOCKGATE_PAYLOAD = 0x21d,               /* it was signed as it is, and cannot be decoded; the slot is void. found: 1 it ends early, 2 something follows,
+                                               3 padding, 4 a part is too long, 5 to 7 type, image size or window are not the manifest's, 8 a data format,
+                                               9 a number, 10 a negative size, 11 beyond the base image, 12 no window */
     LOCKGATE_OTHER = 0x2ff,
 
     /* The flash fails. A retry from lockgate_position() erases the sector again, and may meet the same fault. */
@@ -110,7 +116,7 @@ typedef struct lockgate_device {
     unsigned stack_size;                 /*   since the SDK's has 5 KiB in all, and a signature check needs more. LOCKGATE_STACK_SIZE or more */
 } lockgate_device_t;
 
-/* Memory for one update, its block buffer included: static or from the heap, on a word. Neither copied nor moved after lockgate_begin;
+/* Memory for one update, its block buffer and workspace included: static or from the heap, on a word. Neither copied nor moved after lockgate_begin;
    to end with it, stop using it. */
 typedef struct lockgate {
     unsigned opaque[LOCKGATE_SIZE / 4];

@@ -33,6 +33,9 @@ const char *lockgate_error_text(int error) {
     case LOCKGATE_SUPERSEDED: return "another update was started";
     case LOCKGATE_NOTHING_STAGED: return "no complete update in the slot";
     case LOCKGATE_NOT_ON_TRIAL: return "not on trial";
+    case LOCKGATE_WINDOW_TOO_LARGE: return "compressed for more memory";
+    case LOCKGATE_WRONG_BASE: return "delta of another image";
+    case LOCKGATE_PAYLOAD: return "cannot be decoded";
     case LOCKGATE_FLASH: return "flash operation failed";
     case LOCKGATE_MISMATCH: return "flash does not hold what was written";
     case LOCKGATE_RECORDS: return "records cannot be written";

@@ -3,7 +3,7 @@
 use core::convert::Infallible;
 use core::mem::size_of;
 
-use lockgate::{Error, Malformed, Refusal};
+use lockgate::{Error, Fault, Malformed, Refusal};
 
 use crate::flash::FlashError;
 use crate::header::number;
@@ -95,6 +95,11 @@ fn refused(refusal: &Refusal) -> Report {
         Refusal::ImageTooLarge { image, capacity } => values(code!("LOCKGATE_IMAGE_TOO_LARGE"), *image, *capacity),
         Refusal::BlockTooLarge { block, buffer } => values(code!("LOCKGATE_BLOCK_TOO_LARGE"), *block, *buffer as u32),
         Refusal::Encoding => of(code!("LOCKGATE_ENCODING")),
+        Refusal::WindowTooLarge { window, workspace } => {
+            values(code!("LOCKGATE_WINDOW_TOO_LARGE"), *window as u32, *workspace as u32)
+        }
+        Refusal::WrongBase { .. } => of(code!("LOCKGATE_WRONG_BASE")),
+        Refusal::Payload(fault) => values(code!("LOCKGATE_PAYLOAD"), rule(fault), 0),
         Refusal::LoadAddress { package } => values(code!("LOCKGATE_LOAD_ADDRESS"), *package, 0),
         Refusal::NoLoadAddress => of(code!("LOCKGATE_LOAD_ADDRESS")),
         Refusal::BlockHash { index } => values(code!("LOCKGATE_BLOCK_HASH"), *index, 0),
@@ -108,6 +113,25 @@ fn refused(refusal: &Refusal) -> Report {
 fn element(malformed: &Malformed) -> u32 {
     match malformed {
         Malformed::Element { number } | Malformed::Missing { number } => u32::from(*number),
+        _ => 0,
+    }
+}
+
+/// The rule that a payload breaks, as the header numbers them; 0 is one that came later.
+fn rule(fault: &Fault) -> u32 {
+    match fault {
+        Fault::Truncated => 1,
+        Fault::Trailing => 2,
+        Fault::Padding => 3,
+        Fault::TooLong => 4,
+        Fault::PatchType => 5,
+        Fault::ImageSize => 6,
+        Fault::Parameters => 7,
+        Fault::DataFormat => 8,
+        Fault::Number => 9,
+        Fault::Negative => 10,
+        Fault::Base => 11,
+        Fault::Workspace => 12,
         _ => 0,
     }
 }

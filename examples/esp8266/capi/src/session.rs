@@ -1,11 +1,11 @@
-//! An update in memory that C gives: device, block buffer and updater, which refers to the other two.
+//! An update in memory that C gives: device, buffers and updater, which refers to the others.
 //!
-//! No reference to the whole is ever made, only to its parts: the updater holds the block buffer.
+//! No reference to the whole is ever made, only to its parts: the updater holds the buffers.
 
 use core::mem::size_of;
 use core::ptr::addr_of_mut;
 
-use lockgate::{Block, Control, Device, Error, Updater, Verified};
+use lockgate::{Block, Control, Device, Error, Updater, Verified, Workspace};
 
 use crate::device::{Parts, Patient};
 use crate::error::{self, Code, Report};
@@ -19,6 +19,8 @@ const ALIGNMENT: usize = 8;
 
 /// Blocks of up to so many bytes: `lockgate pack --block-size`.
 const BLOCK: usize = number("LOCKGATE_BLOCK_SIZE") as usize;
+/// Room to decode in.
+const WORKSPACE: usize = number("LOCKGATE_WORKSPACE") as usize;
 
 /// `lockgate_t`
 #[derive(Debug)]
@@ -34,6 +36,7 @@ struct State {
     stack: Stack,
     device: Device<'static>,
     block: Block<BLOCK>,
+    workspace: Workspace<WORKSPACE>,
     updater: Update,
 }
 
@@ -88,9 +91,11 @@ impl Session {
             addr_of_mut!((*state).stack).write(parts.stack);
             addr_of_mut!((*state).device).write(parts.device);
             addr_of_mut!((*state).block).write(Block::new());
+            addr_of_mut!((*state).workspace).write(Workspace::new());
             let device: &'static Device<'static> = &*addr_of_mut!((*state).device);
             let block: &'static mut Block<BLOCK> = &mut *addr_of_mut!((*state).block);
-            let updater = Update::with_verifier(device, parts.flash, block, parts.verifier);
+            let workspace: &'static mut Workspace<WORKSPACE> = &mut *addr_of_mut!((*state).workspace);
+            let updater = Update::with_verifier(device, parts.flash, block, parts.verifier).workspace(workspace);
             addr_of_mut!((*state).updater).write(updater);
             addr_of_mut!((*state).begun).write(BEGUN);
         }

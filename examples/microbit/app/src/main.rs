@@ -15,10 +15,12 @@ use core::panic::PanicInfo;
 
 use board::{clock, reset, say, uart, watchdog, Flash, DEVICE};
 use cortex_m_rt::{entry, exception};
-use lockgate::{Block, BootReason, Control};
+use lockgate::{Block, BootReason, Control, Workspace};
 
 /// Blocks of up to so many bytes: `lockgate pack --block-size`.
 const BLOCK: usize = 512;
+/// Room to decode in: 256 bytes of the image, and heatshrink's window of 8.
+const DECODED: usize = 512;
 
 /// The number of this build. `build.sh` sets it in the image: the tests need several that differ.
 #[repr(C)]
@@ -39,8 +41,9 @@ impl Build {
 
 #[entry]
 fn main() -> ! {
-    // `entry` makes it a `&'static mut`.
+    // `entry` makes each a `&'static mut`.
     static mut BLOCK_BUFFER: Block<BLOCK> = Block::new();
+    static mut WORKSPACE: Workspace<DECODED> = Workspace::new();
 
     watchdog::arm();
     uart::open();
@@ -50,7 +53,7 @@ fn main() -> ! {
     }
     let mut line = line::open();
     loop {
-        update::look(&mut line, BLOCK_BUFFER);
+        update::look(&mut line, BLOCK_BUFFER, WORKSPACE);
         ram::say();
         line::pause();
     }

@@ -6,10 +6,10 @@ use board::{clock, reset, say, watchdog, Flash, DEVICE};
 use embedded_io::Seek;
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use lockgate::serial::{self, Outcome};
-use lockgate::{Block, Control, Digest, Error, PublicKey, Updater, Verified, Verify, P256};
+use lockgate::{Block, Control, Digest, Error, PublicKey, Updater, Verified, Verify, Workspace, P256};
 
 use crate::line::Line;
-use crate::{why, BLOCK};
+use crate::{why, BLOCK, DECODED};
 
 type Failure = Error<NorFlashErrorKind, serial::Error<Infallible>>;
 type Update<'u> = Updater<'u, Flash, Patient>;
@@ -29,8 +29,8 @@ impl Verify for Patient {
 }
 
 /// Waits for a package, installs it, and restarts into it. Returns if there is nothing to restart into.
-pub(crate) fn look(line: &mut Line, block: &mut Block<BLOCK>) {
-    match install(line, block) {
+pub(crate) fn look(line: &mut Line, block: &mut Block<BLOCK>, workspace: &mut Workspace<DECODED>) {
+    match install(line, block, workspace) {
         Ok(verified) => try_next(line, verified),
         Err(error) => {
             let text = why::failure(&error);
@@ -43,8 +43,12 @@ pub(crate) fn look(line: &mut Line, block: &mut Block<BLOCK>) {
 }
 
 #[inline(never)] // an updater is large: nothing else shall be on the stack for it
-fn install(line: &mut Line, block: &mut Block<BLOCK>) -> Result<Verified, Failure> {
-    let mut updater = Update::with_verifier(&DEVICE, Flash::new(), block, Patient);
+fn install(
+    line: &mut Line,
+    block: &mut Block<BLOCK>,
+    workspace: &mut Workspace<DECODED>,
+) -> Result<Verified, Failure> {
+    let mut updater = Update::with_verifier(&DEVICE, Flash::new(), block, Patient).workspace(workspace);
     // Power may have failed between the last block and the request to try the image.
     staged(&mut updater).map_or_else(|| fetch(line, &mut updater), Ok)
 }

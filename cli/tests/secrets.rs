@@ -1,0 +1,108 @@
+//! Private keys: their files are their owner's alone and never written over, and no message holds a piece of one.
+
+mod desk;
+
+use desk::{Desk, Said, CLASS, IDENTITY, VENDOR};
+
+#[test]
+fn a_private_key_is_its_owners_alone_and_never_overwritten() {
+    let desk = Desk::new();
+    desk.run(&["keygen", "-o", "new.pem"]).good();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |name: &str| desk.path(name).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("new.pem"), mode("new.pub.pem") & 0o400), (0o600, 0o400));
+    }
+    let keys = ["new.pem", "a.pem", "b.pem", "encrypted.pem"];
+    let before = keys.map(|key| desk.read(key));
+    // By whatever writes a file: another key, a package, the public half of a key with an odd name.
+    let exists = desk.run(&["keygen", "-o", "new.pem"]).bad(3);
+    assert_eq!(exists, "error: new.pem: exists already: choose another name\n");
+    desk.package();
+    for key in keys {
+        let said = desk.run(&[&["pack", "image.bin", "-o", key, "--key", "bench.pem"], &IDENTITY[..]].concat()).bad(3);
+        assert!(said.contains(key) && said.contains("holds a private key"), "{said}");
+        let board = ["--geometry", "esp8266", "--vendor", VENDOR, "--class", CLASS];
+        let flash = ["install", "fw.lgu", "--flash", key, "--key", "a.pub.pem"];
+        assert_ne!(desk.run(&[&flash[..], &board].concat()).code, Some(0), "a key for a flash image");
+    }
+    // The demo leaves a key behind, and takes a bench key for one of its own; no other.
+    std::fs::create_dir(desk.path("mine")).unwrap();
+    desk.write("mine/vendor.pem", &desk.read("a.pem"));
+    let said = desk.run(&["demo", "--dir", "mine"]);
+    assert!(said.err.contains("no bench key: choose another directory"), "{said:?}");
+    assert_eq!(desk.read("mine/vendor.pem"), before[1]);
+    assert_eq!(keys.map(|key| desk.read(key)), before);
+}
+
+/// Base64 lines of a PEM, in pieces of eight characters, and the same bytes in hexadecimal.
+struct Secret {
+    pieces: Vec<String>,
+}
+
+impl Secret {
+    fn of(pem: &str) -> Self {
+        let body: String = pem.lines().filter(|line| !line.contains(['-', ' '])).collect();
+        // Front and end are what every key of this kind has in common, or public.
+        let pieces = (40..100.min(body.len() - 8)).map(|at| body[at..at + 8].to_string()).collect();
+        Self { pieces }
+    }
+
+    #[track_caller]
+    fn is_not_in(&self, said: &Said) {
+        let text = format!("{}{}", said.out, said.err);
+        for piece in &self.pieces {
+            assert!(!text.contains(piece.as_str()), "a piece of the key is shown: {text}");
+        }
+    }
+}
+
+#[test]
+fn no_message_holds_a_piece_of_a_private_key() {
+    let desk = Desk::new();
+    desk.package();
+    let pem = String::from_utf8(desk.read("a.pem")).unwrap();
+    let secret = Secret::of(&pem);
+    assert!(secret.pieces.len() > 40);
+    let body = pem.lines().find(|line| !line.contains(['-', ' '])).unwrap();
+    let spoilt = [
+        pem.replacen(&body[10..14], "!!!!", 1),
+        pem.replacen("-----END", "-----ENDE", 1),
+        pem.lines().take(4).collect::<Vec<_>>().join("\n"),
+        pem.replace("PRIVATE KEY", "EC PRIVATE KEY"),
+        pem.replace("PRIVATE KEY", "PUBLIC KEY"),
+        pem.replace("PRIVATE KEY", "CERTIFICATE"),
+        pem.replace('\n', " "),
+        pem.clone() + &pem,
+        pem.lines().skip(2).collect::<Vec<_>>().join("\n"),
+        pem.clone(),
+    ];
+    for spoilt in &spoilt {
+        desk.write("spoilt.pem", spoilt.as_bytes());
+        let key = "spoilt.pem";
+        let identity = ["--vendor", VENDOR, "--class", CLASS];
+        let commands: &[&[&str]] = &[
+            &["keygen", "--print", key],
+            &["inspect", key],
+            &["verify", "fw.lgu", "--key", key],
+            &["verify", key, "--key", "a.pub.pem"],
+            &["map", "image.bin", "--geometry", key],
+            &["map", key, "--geometry", "esp8266"],
+            &["install", key, "--flash", "flash.bin", "--geometry", "esp8266", "--key", key],
+            &["serve", ".", "--listen", "127.0.0.1:bad", "--tls-cert", key, "--tls-key", key],
+            &["serve", ".", "--listen", "127.0.0.1:0", "--tls-cert", "a.pub.pem", "--tls-key", key],
+        ];
+        for command in commands {
+            let more = if command[0] == "install" { &identity[..] } else { &[] };
+            secret.is_not_in(&desk.run(&[*command, more].concat()));
+        }
+        secret.is_not_in(&desk.pack(&["--key", key]));
+        secret.is_not_in(&desk.pack(&["--sign-with", "cat spoilt.pem", "--sign-with-key", "a.pub.pem"]));
+        secret.is_not_in(&desk.pack(&["--sign-with", "false", "--sign-with-key", key]));
+    }
+    // What is wrong is said of the file, by its name.
+    desk.write("spoilt.pem", spoilt[0].as_bytes());
+    let said = desk.pack(&["--key", "spoilt.pem"]).bad(2);
+    assert_eq!(said, "error: spoilt.pem: not a well-formed key on P-256 (prime256v1)\n");
+}

@@ -1,0 +1,120 @@
+//! Time: no call works for longer than on one block, so that a caller can count, feed a watchdog, and end what does not.
+
+use std::cell::Cell;
+
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use lockgate::sim::Flash;
+use lockgate::wire::{ObjectType, Prelude, MAX_KEY_SET, MAX_KEY_SETS, MAX_SIGNATURES};
+use lockgate::{Ack, Block, Decision, Digest, Error, Machine, Refusal, Sha2, Sha256, Step, P256};
+
+use crate::common::{device, noise, release, Bench, SMALL_LAYOUT, SWAP_LAYOUT};
+
+thread_local!(static HASHED: Cell<usize> = const { Cell::new(0) });
+
+/// Counts the bytes that are hashed.
+struct Counted(Sha2);
+
+impl Sha256 for Counted {
+    fn new() -> Self {
+        Self(Sha2::new())
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        HASHED.set(HASHED.get() + bytes.len());
+        self.0.update(bytes);
+    }
+
+    fn finish(self) -> Digest {
+        self.0.finish()
+    }
+}
+
+const BLOCK: usize = 512;
+/// A block with prefix and link; that is more than the largest manifest with its domain, and than all ids of keys.
+const MOST: usize = BLOCK + 16 + 32;
+
+/// What a machine asked for while it took `bytes`, all of them handed to it at once. No call may hash more than [`MOST`].
+#[derive(Debug, Default)]
+struct Work {
+    calls: usize,
+    longest: usize,
+    signatures: usize,
+}
+
+fn run(bench: &Bench, flash: &mut Flash, mut bytes: &[u8]) -> (Work, Result<(), Error>) {
+    let mut block = Block::<BLOCK>::new();
+    let mut machine: Machine<'_, Counted> = Machine::new(bench.device, &mut block, 4);
+    let mut work = Work::default();
+    let outcome = loop {
+        HASHED.set(0);
+        let step = match machine.step() {
+            Ok(step) => step,
+            Err(error) => break Err(error),
+        };
+        let done = match step {
+            Step::Receive if bytes.is_empty() => break Err(Error::Truncated { position: machine.position() }),
+            Step::Receive => machine.feed(bytes).map(|taken| bytes = &bytes[taken..]),
+            Step::Verify(job) => {
+                work.signatures += 1;
+                let checked = job.check(&mut P256);
+                machine.ack(Ack::Signature(&checked))
+            }
+            Step::Offer => machine.ack(Ack::Decision(Decision::Accept)),
+            Step::Erase { from, to } => {
+                flash.erase(from, to).unwrap();
+                machine.ack(Ack::Done)
+            }
+            Step::Write { at, bytes } => {
+                flash.write(at, bytes).unwrap();
+                machine.ack(Ack::Done)
+            }
+            Step::Read { at, len } => {
+                let mut read = vec![0; len.min(256) as usize];
+                flash.read(at, &mut read).unwrap();
+                machine.ack(Ack::Read(&read))
+            }
+            Step::Stored => machine.finish(),
+            Step::Complete => break Ok(()),
+        };
+        work.calls += 1;
+        work.longest = work.longest.max(HASHED.get());
+        if let Err(error) = done {
+            break Err(error);
+        }
+    };
+    (work, outcome)
+}
+
+#[test]
+fn no_call_hashes_more_than_one_block() {
+    for layout in [&SMALL_LAYOUT, &SWAP_LAYOUT] {
+        let (bench, mut flash) = device(layout);
+        let (work, outcome) = run(&bench, &mut flash, release(&bench.key, 1, 2, &noise(9000, 2)).bytes());
+        assert_eq!(outcome, Ok(()));
+        assert!(work.longest <= MOST && work.longest >= BLOCK, "{work:?}");
+    }
+}
+
+#[test]
+fn a_head_that_goes_on_and_on_ends_by_the_formats_limits_in_few_calls() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let prelude = Prelude { object: ObjectType::KeySet, body: MAX_KEY_SET }.encode();
+    let section = vec![0xA5; usize::from(MAX_SIGNATURES)];
+    let spam = [&prelude[..], &[0x5A; MAX_KEY_SET], &MAX_SIGNATURES.to_le_bytes(), &section].concat();
+    let endless = spam.repeat(usize::from(MAX_KEY_SETS) + 4);
+    let (work, outcome) = run(&bench, &mut flash, &endless);
+    assert_eq!(outcome, Err(Refusal::TooManyKeySets.into()));
+    assert_eq!((work.signatures, work.longest <= MOST), (0, true), "{work:?}");
+    assert!(spam.len() * usize::from(MAX_KEY_SETS) < 600_000, "what an attacker can make a device listen to");
+}
+
+#[test]
+fn steps_are_bounded_by_the_bytes_that_arrive() {
+    // A caller may allow so many calls for each block and stop: nothing genuine needs more.
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let package = release(&bench.key, 1, 2, &noise(20_000, 2));
+    let (work, outcome) = run(&bench, &mut flash, package.bytes());
+    assert_eq!(outcome, Ok(()));
+    let (blocks, records) = (20_000 / BLOCK + 1, 400);
+    assert!(work.calls <= 12 * blocks + records, "{work:?} for {blocks} blocks");
+}
