@@ -173,9 +173,11 @@ log_sizes() {
 }
 
 case ${1:-} in
-    "") measure_all && python3 table.py results "$out" ;;
-    check) measure_all && python3 table.py check "$out" ;;
-    budgets) measure_all && python3 table.py budgets "$out" ;;
+    # Not `measure_all && ...`: in a condition, `set -e` would not hold.
+    "" | check | budgets)
+        measure_all
+        python3 table.py "${1:-results}" "$out"
+        ;;
     panics) panics ;;
     where) where run "${2:-install}" ;;
     sizes) where sizes "${2:-install}" ;;
