@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_steps=(fmt lint test docs power mutants targets interop boards bench fuzz)
+all_steps=(fmt lint test docs power mutants targets interop boards deltas bench fuzz)
 
 describe() {
     case $1 in
@@ -16,6 +16,7 @@ describe() {
         targets) echo "the library for five microcontroller targets" ;;
         interop) echo "cross-check against independent code (Python, OpenSSL, imgtool, detools)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
+        deltas) echo "patches of the examples' firmware are no larger than detools'" ;;
         bench) echo "what an install costs on a Cortex-M, against its budgets; what may panic in it" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 10) seconds" ;;
         *) return 1 ;;
@@ -160,7 +161,7 @@ step_targets() {
     for target in thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imc-unknown-none-elf mipsel-unknown-none \
         examples/esp8266/xtensa-esp8266-none-elf.json; do
         device_build "$target"
-        device_build "$target" --features defmt,log,async
+        device_build "$target" --features defmt,log,async,decode
     done
 }
 
@@ -216,6 +217,11 @@ step_boards() {
     (cd examples/stm32f4 && cargo test -q -p lockgate-stm32f4-app)
     examples/stm32f4/build.sh
     examples/stm32f4/run.sh
+}
+
+step_deltas() {
+    cargo build --release -p lockgate-cli
+    LOCKGATE=$PWD/target/release/lockgate benches/deltas.py --check
 }
 
 step_bench() {
