@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_steps=(fmt lint deny test docs power mutants targets interop boards bench fuzz)
+all_steps=(fmt lint deny test docs power mutants targets interop boards deltas bench fuzz)
 # Run by their names alone: they take hours.
 extra_steps=(mutation)
 
@@ -19,6 +19,7 @@ describe() {
         targets) echo "the library for five microcontroller targets" ;;
         interop) echo "cross-check against independent code (Python, OpenSSL, imgtool, detools)" ;;
         boards) echo "the examples' firmware, under emulation (QEMU)" ;;
+        deltas) echo "patches of the examples' firmware are no larger than detools'" ;;
         bench) echo "what an install costs on Cortex-M and LX106, against its budgets; what may panic in it" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 20) seconds, from its seeds on" ;;
         mutation) echo "every mutant of the verification path is caught (cargo-mutants); not part of a whole run" ;;
@@ -174,7 +175,7 @@ step_targets() {
     for target in thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imc-unknown-none-elf mipsel-unknown-none \
         examples/esp8266/xtensa-esp8266-none-elf.json; do
         device_build "$target"
-        device_build "$target" --features defmt,log,async
+        device_build "$target" --features defmt,log,async,decode
     done
 }
 
@@ -230,6 +231,11 @@ step_boards() {
     (cd examples/stm32f4 && cargo test -q -p lockgate-stm32f4-app)
     examples/stm32f4/build.sh
     examples/stm32f4/run.sh
+}
+
+step_deltas() {
+    cargo build --release -p lockgate-cli
+    LOCKGATE=$PWD/target/release/lockgate benches/deltas.py --check
 }
 
 step_bench() {

@@ -97,8 +97,8 @@ def microbit_ram():
     for what, name, most in (
         ("boot stage, while it runs, exchange included", "RAM of the boot stage", 8192),
         ("boot stage that checks signatures", "RAM of the boot stage with signatures", 12288),
-        ("application, whole update (its block buffer of 512 and 512 to decode in)", "RAM of the application", 9728),
-        ("application, an update by delta", "RAM of the application, by delta", 9728),
+        ("application, whole update (its block buffer of 512 and 512 to decode in)", "RAM of the application", 8192),
+        ("application, an update by delta", "RAM of the application, by delta", 8192),
     ):
         yield what, known[name], most
 

@@ -87,6 +87,24 @@ pub struct Decoder {
 const NEGATIVE: u8 = 0x80;
 
 impl Decoder {
+    /// Stands for none: all zeros, so that what holds it costs no flash.
+    pub(crate) const NONE: Self = Self {
+        part: Part::Image,
+        taken: 0,
+        value: 0,
+        from: 0,
+        position: 0,
+        image_size: 0,
+        base_size: 0,
+        delta: false,
+        source: None,
+    };
+
+    /// Whether it is one.
+    pub(crate) const fn is_some(&self) -> bool {
+        self.image_size > 0
+    }
+
     /// A decoder at the payload's first byte. `base_size` counts for deltas only; `window` is cleared, and has to be lent to
     /// every step.
     ///

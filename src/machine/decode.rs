@@ -19,10 +19,11 @@ impl<H: Sha256> Machine<'_, H> {
         let delta = self.plan.is_some_and(|plan| plan.payload == Payload::Delta);
         while matches!(self.phase, Phase::Decode) {
             let (Some(lent), Some(chain)) = (&mut self.workspace, &self.chain) else { return Err(NO_SUCH_STEP) };
+            if !lent.decoding.decoder.is_some() {
+                return Err(NO_SUCH_STEP);
+            }
             let (piece, window, decoding) = lent.split();
-            let Decoding {
-                decoder: Some(decoder), filled, base, wanted: wanted @ (_, 0), held, missing: 0, begun, ..
-            } = decoding
+            let Decoding { decoder, filled, base, wanted: wanted @ (_, 0), held, missing: 0, begun, .. } = decoding
             else {
                 return Ok(());
             };
@@ -86,7 +87,7 @@ impl<H: Sha256> Machine<'_, H> {
         let (address, len) = match (missing, len) {
             (0, 0) => return None,
             (0, len) => (self.device.layout.slot_range(self.running.slot).start.saturating_add(*at), len),
-            (missing, _) => (self.writer.address(decoder.as_ref()?.position().saturating_sub(*missing)), missing),
+            (missing, _) => (self.writer.address(decoder.position().saturating_sub(*missing)), missing),
         };
         let skip = address & self.writer.unit().wrapping_sub(1);
         Some((skip, address.saturating_sub(skip), self.writer.padded(skip.saturating_add(*len))))
@@ -97,7 +98,7 @@ impl<H: Sha256> Machine<'_, H> {
         let (skip, ..) = self.bytes_wanted().ok_or(NO_SUCH_STEP)?;
         let Some(lent) = &mut self.workspace else { return Err(NO_SUCH_STEP) };
         let (piece, window, decoding) = lent.split();
-        let (size, _) = decoding.decoder.map_or((0, 0), |decoder| decoder.rebuilt());
+        let (size, _) = decoding.decoder.rebuilt();
         let (from, len, room) = if decoding.missing > 0 {
             (size.saturating_sub(decoding.missing as usize), decoding.missing, window)
         } else {

@@ -63,7 +63,7 @@ impl<H: Sha256> Machine<'_, H> {
     fn decoded(&self) -> u32 {
         #[cfg(feature = "decode")]
         if let Some(decoding) = self.workspace.as_ref().map(|lent| &lent.decoding) {
-            let out = decoding.decoder.map_or(0, |decoder| decoder.position());
+            let out = decoding.decoder.position();
             return out.saturating_sub(decoding.filled as u32).max(decoding.held);
         }
         0

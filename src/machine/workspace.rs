@@ -46,7 +46,7 @@ impl<const N: usize> Default for Workspace<N> {
 /// What is being decoded.
 #[derive(Debug)]
 pub(crate) struct Decoding {
-    pub(super) decoder: Option<Decoder>,
+    pub(super) decoder: Decoder,
     /// Bytes of the piece: of the room for it, and what is there of the image.
     pub(super) piece: usize,
     pub(super) filled: usize,
@@ -64,7 +64,7 @@ pub(crate) struct Decoding {
 
 impl Decoding {
     const NONE: Self = Self {
-        decoder: None,
+        decoder: Decoder::NONE,
         piece: 0,
         filled: 0,
         base: 0,
@@ -93,7 +93,7 @@ impl Lent<'_> {
         // A power of two, so that pieces fill sectors.
         let piece = 1 << self.room.len().checked_sub(Decoder::window_size(encoding))?.checked_ilog2()?;
         let (_, window) = self.room.split_at_mut_checked(piece)?;
-        let decoder = Some(Decoder::new(encoding, image, base, window).ok()?);
+        let decoder = Decoder::new(encoding, image, base, window).ok()?;
         *self.decoding = Decoding { decoder, piece, ..Decoding::NONE };
         Some(())
     }
@@ -101,9 +101,9 @@ impl Lent<'_> {
     /// Goes on at a checkpoint. `None` if it is none of this payload.
     pub(super) fn resume(&mut self, Checkpoint { offset, token, .. }: &Checkpoint) -> Option<()> {
         if let Some(token) = token {
-            let decoder = self.decoding.decoder?.resumed(*offset, *token)?;
+            let decoder = self.decoding.decoder.resumed(*offset, *token)?;
             (_, self.decoding.missing) = decoder.rebuilt();
-            self.decoding.decoder = Some(decoder);
+            self.decoding.decoder = decoder;
         }
         self.decoding.held = *offset;
         Some(())

@@ -1,4 +1,4 @@
-# The C library and its example: part of ../build.sh, which has `out`, `gcc`, `compile`, `pack`, `factory`, `keep`, `esptool` and the keys.
+# The C library and its example: part of ../build.sh, which has `out`, `gcc`, `compile`, `pack`, `pack_delta`, `factory`, `keep`, `esptool` and the keys.
 
 # Functions that the compiler calls. The SDK takes them from the chip's ROM by PROVIDE, which an archive's member would override for the whole
 # program, interrupts included, that must not run from flash: the library has its own, under its own names.
@@ -80,6 +80,9 @@ capi_examples() {
     pack capi-stack-3 capi-stack-3 1.1.0 1
     CLASS=0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80 pack capi-wrong-class capi-2 1.2.0 2
     KEY=$out/keys/other.pem pack capi-wrong-key capi-2 1.2.0 2
+    pack_delta capi-delta-2 capi-1 capi-2 1.2.0 2
+    pack_delta capi-delta-3 capi-2 capi-3 1.3.0 3
+    pack_delta capi-stack-delta-2 capi-stack-1 capi-stack-2 1.2.0 2
     factory flash-capi capi-1 boot
     factory flash-capi-stack capi-stack-1 boot
     factory flash-capi-own-stack capi-stack-3 boot

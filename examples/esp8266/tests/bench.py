@@ -105,6 +105,7 @@ def send(device, package, cut=None, timeout=60):
         while not line.exists():
             if emulator.poll() is not None:
                 raise Failed("the emulator ended before it began")
+        time.sleep(0.1)  # it is there a moment before anybody listens
         command = [LOCKGATE, "send", OUT / f"{package}.lgu", "--port", f"unix:{line}", "--timeout", "20", "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
         # What the device says after its last word to the sender.

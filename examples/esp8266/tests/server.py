@@ -12,7 +12,7 @@ import nobody
 
 @dataclasses.dataclass
 class Behaviour:
-    """What the server does. Mishaps happen to the first `times` connections."""
+    """What the server does. Mishaps happen to the first `times` connections, those in an answer to the first answers."""
 
     certificate: str = "good"  # a key of certificates.contexts, or "none"
     mishap: str = ""  # what goes wrong; see `_answer` and `_body`
@@ -60,17 +60,19 @@ class Server:
                     connection.sendall(b"\x02")
                     time.sleep(0.3)
             else:
-                self._answer(Channel(connection, self.contexts[behaviour.certificate]), mishap)
+                self._answer(Channel(connection, self.contexts[behaviour.certificate]))
         except (OSError, ssl.SSLError, EOFError):
             pass
         finally:
             connection.close()
 
-    def _answer(self, channel, mishap):
+    def _answer(self, channel):
         request = b""
         while b"\r\n\r\n" not in request:
             request += channel.receive()
         self.requests.append(request.decode())
+        # A connection may break before it comes to an answer.
+        mishap = self.behaviour.mishap if len(self.requests) <= self.behaviour.times else ""
         asked = re.search(rb"\r\nRange: bytes=(\d+)-\r\n", request)
         first = int(asked[1]) if asked and mishap != "range ignored" else 0
         answers = {

@@ -47,6 +47,17 @@ def an_update_is_tried_confirmed_and_followed_by_the_next(device):
     expect("app: security counter too low (2, 3), position 0" in said, "there is no way back", said)
 
 
+def an_update_by_delta_is_tried_confirmed_and_followed_by_the_next(device):
+    said = feed(device(), file("capi-delta-2.lgu"), "app: confirmed")
+    expect("app: verified" in said and "build 2 in slot B, on trial, attempt 1 of 3, counter 1" in said, "build 2 is made of build 1", said)
+    said = feed(device(), file("capi-delta-3.lgu"), "app: confirmed")
+    expect(BUILD_2 in said and "build 3 in slot A, on trial" in said, "build 3 is made of build 2", said)
+
+
+def a_delta_of_another_image_is_refused(device):
+    refused(device(), file("capi-delta-3.lgu"), "app: delta of another image (0, 0), position 0")
+
+
 def a_tampered_signature_is_refused(device):
     package = bytearray(file("capi-2.lgu"))
     package[16 + 153 + 2 + 12 + 20] ^= 1  # of the signature
@@ -127,6 +138,7 @@ def the_header_tells_the_stack_that_is_needed(device):
         feed(lifetime, file("capi-stack-2.lgu"), "app: verified, restarting", cut=(last - 1, seed))
         said += feed(lifetime, file("capi-stack-2.lgu"), "app: confirmed")
     expect("stack: staged" in said, "lockgate_staged is measured, too", said)
+    said += feed(device("delta", "flash-capi-stack.bin"), file("capi-stack-delta-2.lgu"), "app: confirmed")
     said += feed(device("own-stack", "flash-capi-own-stack.bin"), file("capi-stack-2.lgu"), "app: verified").replace("stack: ", "own: ")
     header = (EXAMPLE.parent / "include" / "lockgate.h").read_text()
     most, longest = {}, {}
@@ -147,6 +159,8 @@ def the_header_tells_the_stack_that_is_needed(device):
 
 PROMISES = (
     an_update_is_tried_confirmed_and_followed_by_the_next,
+    an_update_by_delta_is_tried_confirmed_and_followed_by_the_next,
+    a_delta_of_another_image_is_refused,
     a_tampered_signature_is_refused,
     a_tampered_block_is_refused_each_time_it_is_fed_again,
     other_keys_and_other_devices_packages_are_refused,

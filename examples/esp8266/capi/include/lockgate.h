@@ -90,7 +90,7 @@ enum {
 static inline int lockgate_retry_helps(int error) { return (error & ~0xff) == LOCKGATE_RETRY; }
 
 /* A text of at most 40 characters, in English, in RAM, for any number. A member of the archive of its own: who does not call it does not
-   pay its 900 bytes. */
+   pay its 1,000 bytes. */
 const char *lockgate_error_text(int error);
 
 /* The SDK's functions, or others that do the same: addresses and sizes in bytes, all multiples of 4, sectors of 4096 bytes, 0 for success.

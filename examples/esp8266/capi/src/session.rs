@@ -81,6 +81,7 @@ impl Session {
     /// # Safety
     ///
     /// As [`with`]; the memory stays where it is.
+    #[inline(never)] // an empty workspace lies on the stack meanwhile: not on the caller's
     pub(crate) unsafe fn begin(memory: *mut Memory, parts: Parts) -> Code {
         let Some(state) = place(memory) else { return error::ARGUMENT };
         // SAFETY: the state lies in the memory, aligned. Its parts are written before they are referred to; each is referred to by the updater

@@ -43,11 +43,7 @@ pub(crate) fn look(line: &mut Line, block: &mut Block<BLOCK>, workspace: &mut Wo
 }
 
 #[inline(never)] // an updater is large: nothing else shall be on the stack for it
-fn install(
-    line: &mut Line,
-    block: &mut Block<BLOCK>,
-    workspace: &mut Workspace<DECODED>,
-) -> Result<Verified, Failure> {
+fn install(line: &mut Line, block: &mut Block<BLOCK>, workspace: &mut Workspace<DECODED>) -> Result<Verified, Failure> {
     let mut updater = Update::with_verifier(&DEVICE, Flash::new(), block, Patient).workspace(workspace);
     // Power may have failed between the last block and the request to try the image.
     staged(&mut updater).map_or_else(|| fetch(line, &mut updater), Ok)
