@@ -174,7 +174,9 @@ mutant(
     "a full sector is opened anew though its state is durable", WRITE,
     "let anew = !current.proven && current.other;",
     "let anew = current.other;",
-    *BOTH, *DEEP,
+    *BOTH,
+    # The first line: a boot states again what a sector says alone.
+    also=[(READ, "log.settled = false;", "log.settled = true;")],
 )
 
 # Reuse of a torn word.
