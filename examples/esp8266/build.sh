@@ -26,7 +26,6 @@ vendor=6b1f3a52-97c4-4c0e-8d27-0a5be1f0c9d4
 class=e5b82660-4d1c-4f7e-9b3a-51c7d0a86f12
 
 tool_dir=$out/cargo
-source ../delta.sh
 
 die() {
     echo "error: $*" >&2
@@ -161,12 +160,11 @@ pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]
 
 # A package that makes IMAGE of BASE.
 pack_delta() { # PACKAGE BASE IMAGE VERSION COUNTER
-    delta_package "$out/$2.bin" "$out/$3.bin" "$out/$1.lgu" "$LOCKGATE_KEY" "$vendor" "$class" "$4" "$5" 1024
+    pack "$1" "$3" "$4" "$5" --base "$out/$2.bin"
 }
 
 # Packages that are deltas, images that fail at their start, and packages that are refused.
 test_packages() {
-    delta_tool
     app https-more-2 app-https 2 tests/more.S
     pack https-more-2 https-more-2 1.2.0 2
     pack_delta delta-2 https-1 https-more-2 1.2.0 2

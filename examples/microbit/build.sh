@@ -23,7 +23,6 @@ slot_a=0x9000
 
 tool_dir=$out/cargo
 source ../arm.sh
-source ../delta.sh
 
 keys() {
     case ${LOCKGATE_KEYS:+1}${LOCKGATE_KEY:+1} in
@@ -58,12 +57,11 @@ pack() { # PACKAGE IMAGE VERSION COUNTER [ARGUMENT...]
 
 # A package that makes IMAGE of BASE.
 pack_delta() { # PACKAGE BASE IMAGE VERSION COUNTER
-    delta_package "$out/$2.bin" "$out/$3.bin" "$out/$1.lgu" "$LOCKGATE_KEY" "$vendor" "$class" "$4" "$5" 512 "$slot_a"
+    pack "$1" "$3" "$4" "$5" --base "$out/$2.bin"
 }
 
 # Packages that are deltas, images that fail at their start, and packages that are refused.
 test_packages() {
-    delta_tool
     pack_delta delta-2 app-1 app-2 1.2.0 2
     pack_delta delta-3 app-2 app-3 1.3.0 3
     pack hang app-hang 1.9.0 9
