@@ -12,7 +12,7 @@ use crate::machine::{Ack, Machine, Step};
 use crate::receipt::Verified;
 use crate::status::Progress;
 use crate::trust::Verify;
-use crate::updater::{because, fits, unit, AcceptAll, Chunk, Updater, CHUNK, FLASH_TOO_SMALL, WRITE_SIZE_TOO_LARGE};
+use crate::updater::{because, unit, AcceptAll, Chunk, Updater, CHUNK};
 
 #[cfg(feature = "p256")]
 impl<'a, F: NorFlash> Updater<'a, F> {
@@ -184,7 +184,7 @@ where
                     continue;
                 }
                 Ok(Step::Offer) => {
-                    self.decide()?;
+                    self.decide(self.flash.capacity(), F::WRITE_SIZE)?;
                     continue;
                 }
                 Err(stop) => return Err(because(stop, cause)),
@@ -205,19 +205,6 @@ where
             cause = self.acknowledge(outcome)?.or(cause);
         }
         Ok(cause)
-    }
-
-    /// Asks the application, once it is sure that the flash is the layout's.
-    #[inline(never)] // a manifest is not on the stack while a signature is checked
-    fn decide(&mut self) -> Result<(), Error<F::Error>> {
-        if self.machine.end() as usize > self.flash.capacity() {
-            return Err(FLASH_TOO_SMALL.widen());
-        }
-        if !fits(F::WRITE_SIZE, self.machine.layout()) {
-            return Err(WRITE_SIZE_TOO_LARGE.widen());
-        }
-        let decision = (self.policy)(&self.machine.offer().map_err(Stop::widen)?);
-        self.machine.ack(Ack::Decision(decision)).map_err(Stop::widen)
     }
 }
 

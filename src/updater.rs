@@ -175,6 +175,22 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.machine.signature(&outcome).map_err(Stop::widen).map(|()| true)
     }
 
+    /// Asks the application, once it is sure that a flash of `capacity` bytes which writes `write` at once is the layout's.
+    #[inline(never)] // a manifest is not on the stack while a signature is checked
+    pub(crate) fn decide<E>(&mut self, capacity: usize, write: usize) -> Result<(), Error<E>>
+    where
+        P: FnMut(&Offer<'_>) -> Decision,
+    {
+        if self.machine.end() as usize > capacity {
+            return Err(FLASH_TOO_SMALL.widen());
+        }
+        if !fits(write, self.machine.layout()) {
+            return Err(WRITE_SIZE_TOO_LARGE.widen());
+        }
+        let decision = (self.policy)(&self.machine.offer().map_err(Stop::widen)?);
+        self.machine.ack(Ack::Decision(decision)).map_err(Stop::widen)
+    }
+
     /// Tells the machine how a flash operation went. Gives the error that it makes up for, if there was one.
     pub(crate) fn acknowledge<E>(&mut self, outcome: Result<Ack<'_>, E>) -> Result<Option<E>, Error<E>> {
         match outcome {
@@ -200,13 +216,13 @@ pub(crate) fn because<E>(stop: Stop, cause: Option<E>) -> Error<E> {
 }
 
 /// Whether a driver that writes `write` bytes at once can write the records of this layout.
-pub(crate) fn fits(write: usize, layout: &Layout) -> bool {
+fn fits(write: usize, layout: &Layout) -> bool {
     write as u32 <= layout.geometry().write_unit().max(4)
 }
 
-pub(crate) const WRITE_SIZE_TOO_LARGE: Stop =
+const WRITE_SIZE_TOO_LARGE: Stop =
     Stop::Misuse("the flash driver's WRITE_SIZE is larger than the write unit of the layout's geometry");
-pub(crate) const FLASH_TOO_SMALL: Stop = Stop::Misuse("the flash is smaller than the layout's geometry");
+const FLASH_TOO_SMALL: Stop = Stop::Misuse("the flash is smaller than the layout's geometry");
 
 impl<F: ErrorType, V, P, H, M> embedded_io::ErrorType for Driver<'_, F, V, P, H, M> {
     type Error = Error<F::Error>;
