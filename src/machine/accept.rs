@@ -81,21 +81,24 @@ impl<H: Sha256> Machine<'_, H> {
     /// Whether the payload can be decoded here: there is room, and the running image is what a delta starts from.
     #[cfg(feature = "decode")]
     fn judge_encoding(&mut self, manifest: &Manifest) -> Result<(), Refusal> {
-        let base = manifest.base_image.map_or(0, |base| base.size);
-        if let Some(BaseImage { size, digest }) = manifest.base_image {
-            let fits = size <= self.device.layout.slot_capacity(self.running.slot);
-            if self.running.image != Some(digest.into()) || !fits {
-                return Err(Refusal::WrongBase { package: digest.into(), running: self.running.image });
-            }
-        }
         if manifest.encoding == Encoding::Raw {
             return Ok(());
         }
         let lent = self.workspace.as_mut().ok_or(Refusal::Encoding)?;
-        let have = lent.window();
-        let window = Decoder::window_size(manifest.encoding);
-        let fits = window <= have && lent.begin(manifest.encoding, manifest.image_size, base).is_some();
-        fits.then_some(()).ok_or(Refusal::WindowTooLarge { window, workspace: have })
+        let base = manifest.base_image.map_or(0, |base| base.size);
+        let (window, have) = (Decoder::window_size(manifest.encoding), lent.window());
+        if window > have || lent.begin(manifest.encoding, manifest.image_size, base).is_none() {
+            return Err(Refusal::WindowTooLarge { window, workspace: have });
+        }
+        match manifest.base_image {
+            Some(BaseImage { size, digest })
+                if self.running.image != Some(digest.into())
+                    || size > self.device.layout.slot_capacity(self.running.slot) =>
+            {
+                Err(Refusal::WrongBase { package: digest.into(), running: self.running.image })
+            }
+            _ => Ok(()),
+        }
     }
 
     #[cfg(not(feature = "decode"))]
