@@ -119,7 +119,7 @@ typedef struct lockgate_device {
 /* Memory for one update, its block buffer and workspace included: static or from the heap, on a word. Neither copied nor moved after lockgate_begin;
    to end with it, stop using it. */
 typedef struct lockgate {
-    unsigned opaque[LOCKGATE_SIZE 2388/ 4];
+    unsigned opaque[LOCKGATE_SIZE / 4];
 } lockgate_t;
 
 typedef struct lockgate_progress {
@@ -245,7 +245,7 @@ typedef char lockgate_size_of_device[sizeof(lockgate_device_t) == LOCKGATE_DEVIC
 typedef char lockgate_size_of_status[sizeof(lockgate_status_t) == LOCKGATE_STATUS_SIZE ? 1 : -1];
 typedef char lockgate_size_of_progress[sizeof(lockgate_progress_t) == LOCKGATE_PROGRESS_SIZE ? 1 : -1];
 typedef char lockgate_size_of_error[sizeof(lockgate_error_t) == LOCKGATE_ERROR_SIZE ? 1 : -1];
-typedef char lockgate_size_of_update[sizeof(lockgate_t) == LOCKGATE_SIZE 2388? 1 : -1];
+typedef char lockgate_size_of_update[sizeof(lockgate_t) == LOCKGATE_SIZE ? 1 : -1];
 
 #ifdef __cplusplus
 }
