@@ -64,7 +64,8 @@ def by_tool(path, keys, threshold):  # (accepted, what it said)
 
 def inspected(path):
     done = run(TOOL, "inspect", path, "--json")
-    return json.loads(done.stdout) if done.returncode == 0 else {"refused": done.stderr.strip()}
+    # What it says of the manifest it says of packages, too, whose payload does not decode.
+    return json.loads(done.stdout) if done.stdout else {"refused": done.stderr.strip()}
 
 
 def compare(group, name, *answers):

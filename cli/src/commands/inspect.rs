@@ -101,6 +101,7 @@ fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<()
             }
             _ => "The chain of blocks is intact, and its payload is decoded to the image.".into(),
         },
+        Err(why) if why.starts_with("payload: ") || why.starts_with("patch: ") => format!("IT DOES NOT DECODE: {why}."),
         Err(why) => format!("THE CHAIN OF BLOCKS IS BROKEN: {why}."),
     };
     format!(
