@@ -64,7 +64,7 @@ fn live<const W: usize, const R: usize>(world: &World, seed: u64, script: &mut S
         for slot in [Slot::A, Slot::B].map(|slot| world.case.layout.slot_range(slot)) {
             for image in &world.images {
                 flash.oracle(slot.start..slot.end - 1024, &image.bytes[..]);
-                flash.oracle(slot.end - 1024..slot.end, image.package.head());
+                flash.oracle(slot.end - 1024..slot.end, image.package(0).head());
             }
         }
     }
