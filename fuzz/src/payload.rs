@@ -60,7 +60,8 @@ impl Choices {
 fn loaded(encoding: Encoding, position: u32, data: &[u8]) {
     const IMAGE: u32 = 3000;
     let Some((&saved, mut input)) = data.split_first_chunk::<8>() else { return };
-    let [bits, reference] = [0, 4].map(|at| u32::from_le_bytes([saved[at], saved[at + 1], saved[at + 2], saved[at + 3]]));
+    let [bits, reference] =
+        [0, 4].map(|at| u32::from_le_bytes([saved[at], saved[at + 1], saved[at + 2], saved[at + 3]]));
     let mut window = vec![0; Decoder::window_size(encoding)];
     let fresh = Decoder::new(encoding, IMAGE, 0, &mut window).expect("a window");
     let Some(mut decoder) = fresh.resumed(position, [bits, reference]) else { return };
