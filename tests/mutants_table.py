@@ -47,7 +47,7 @@ DEEP = (LONG, PAIRS, LONG_SWAP)
 WRITE, READ, READER = "src/records/write.rs", "src/records/read.rs", "src/records/reader.rs"
 LOG, TRANSITION = "src/records/log.rs", "src/records/transition.rs"
 BOOT, SELECT, SWAP = "src/boot/mod.rs", "src/boot/select.rs", "src/boot/swap.rs"
-MEMORY, PROOF_RS, MACHINE, WRITER = (f"src/machine/{name}.rs" for name in ("memory", "proof", "mod", "writer"))
+MEMORY, PROOF_RS, WRITER = (f"src/machine/{name}.rs" for name in ("memory", "proof", "writer"))
 DEVICE = "src/device.rs"
 
 # Commit before data.

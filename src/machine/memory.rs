@@ -254,7 +254,10 @@ impl<H: Sha256> Machine<'_, H> {
         let fits = match plan.payload {
             Payload::Raw => held.payload == held.offset && held.token.is_none(),
             Payload::Delta => held.payload == 0 && held.token.is_none(),
-            Payload::Compressed => held.token.is_some() == (held.offset > 0) && held.payload < chain.length(),
+            Payload::Compressed => {
+                let begun = held.offset > 0;
+                held.token.is_some() == begun && (held.payload > 0) == begun && held.payload < chain.length()
+            }
         };
         #[cfg(feature = "decode")]
         if let (true, true, Some(lent)) = (fits, self.is_encoded(), &mut self.workspace) {
