@@ -4,7 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 all_steps=(fmt lint deny test docs power mutants targets interop boards deltas bench fuzz)
-# Run by their names alone: they take hours.
 extra_steps=(mutation)
 
 describe() {
@@ -22,20 +21,20 @@ describe() {
         deltas) echo "patches of the examples' firmware are no larger than detools'" ;;
         bench) echo "what an install costs on Cortex-M and LX106, against its budgets; what may panic in it" ;;
         fuzz) echo "each fuzz target for FUZZ_SECONDS (default 20) seconds, from its seeds on" ;;
-        mutation) echo "every mutant of the verification path is caught (cargo-mutants); not part of a whole run" ;;
+        mutation) echo "every mutant of the verification path is caught (cargo-mutants)" ;;
         *) return 1 ;;
     esac
 }
 
 list() {
     local step
-    for step in "${all_steps[@]}" "${extra_steps[@]}"; do printf '%-8s %s\n' "$step" "$(describe "$step")"; done
+    for step in "$@"; do printf '%-8s %s\n' "$step" "$(describe "$step")"; done
 }
 
 usage() {
     cat <<'END'
 usage: ./ci.sh [STEP...]    run the steps named, in that order; all of them if none is named
-       ./ci.sh --list       print the steps
+       ./ci.sh --list       print the steps of a whole run
        ./ci.sh --help       print this
 
 POWER_CUTS=N     power cuts of the proof (default 210000)
@@ -44,7 +43,9 @@ MSRV_RUSTC=PATH  a rustc of the library's rust-version, for the step lint
 
 Steps:
 END
-    list
+    list "${all_steps[@]}"
+    printf '\nBy their names alone, since they take hours:\n'
+    list "${extra_steps[@]}"
 }
 
 # What the last line has to repeat, so that it is not lost in a long log.
@@ -266,10 +267,10 @@ step_mutation() {
 
 case ${1:-} in
     --help | -h) usage && exit ;;
-    --list) list && exit ;;
+    --list) list "${all_steps[@]}" && exit ;;
 esac
 for step in "$@"; do
-    describe "$step" >/dev/null || { echo "ci.sh: no step '$step'; ./ci.sh --list names them" >&2 && exit 2; }
+    describe "$step" >/dev/null || { echo "ci.sh: no step '$step'; ./ci.sh --help names them" >&2 && exit 2; }
 done
 [[ $# -gt 0 ]] || set -- "${all_steps[@]}"
 
