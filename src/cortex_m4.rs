@@ -25,6 +25,10 @@ impl Verify for P256CortexM4 {
         let Ok(signature) = p256_cortex_m4::Signature::from_untagged_bytes(signature) else { return false };
         key.verify_prehashed(&digest.0, &signature)
     }
+
+    fn is_point(&mut self, key: &PublicKey) -> bool {
+        p256_cortex_m4::PublicKey::from_untagged_bytes(&key.0).is_ok()
+    }
 }
 
 /// Whether it is 1 to the order less 1.

@@ -22,6 +22,12 @@ pub struct Device<'d> {
     pub(crate) class: Uuid,
     pub(crate) component: u16,
     pub(crate) keys: KeySet<'d>,
+    #[cfg(feature = "rotation")]
+    pub(crate) rotate_keys: Option<KeySet<'d>>,
+    #[cfg(feature = "rotation")]
+    pub(crate) key_set_version: u32,
+    #[cfg(feature = "rotation")]
+    pub(crate) rooted: bool,
     pub(crate) load_addresses: Option<[u32; 2]>,
     pub(crate) final_hash: FinalHash,
     pub(crate) downgrade: bool,
@@ -41,6 +47,12 @@ impl<'d> Device<'d> {
             class,
             component: 0,
             keys,
+            #[cfg(feature = "rotation")]
+            rotate_keys: None,
+            #[cfg(feature = "rotation")]
+            key_set_version: 0,
+            #[cfg(feature = "rotation")]
+            rooted: false,
             load_addresses: None,
             final_hash: FinalHash::Always,
             downgrade: false,
@@ -49,6 +61,36 @@ impl<'d> Device<'d> {
             attempts: ATTEMPTS,
             private: &[],
         }
+    }
+
+    /// The keys that may sign key sets, a threshold of them. With them, a key store in the layout
+    /// ([`keys`](crate::LayoutBuilder::keys)) and a [`Keyring`](crate::Keyring) lent to the updater, the device takes other keys in the
+    /// field; without, it passes key sets over. `lockgate keys inspect` prints them as a Rust `const`.
+    #[cfg(feature = "rotation")]
+    #[must_use]
+    pub const fn rotate_keys(mut self, keys: KeySet<'d>) -> Self {
+        self.rotate_keys = Some(keys);
+        self
+    }
+
+    /// The version of the key set that is built in: 0, unless the firmware was built with a later one. Of this set and a
+    /// stored one that of the higher version counts.
+    #[cfg(feature = "rotation")]
+    #[must_use]
+    pub const fn key_set_version(mut self, version: u32) -> Self {
+        self.key_set_version = version;
+        self
+    }
+
+    /// A threshold of the [`rotate_keys`](Self::rotate_keys) built in must have signed every key set, whichever sets came before. A boot stage
+    /// that [checks signatures](crate::boot::Boot::with_signatures) then believes a stored set by them alone, and so needs no trust in its
+    /// flash; without this it believes what is stored, as it believes the records. Say it in the boot stage and in every
+    /// application, or in none.
+    #[cfg(feature = "rotation")]
+    #[must_use]
+    pub const fn rooted(mut self) -> Self {
+        self.rooted = true;
+        self
     }
 
     /// The part of the device that this updater keeps up to date, if it has several; 0 otherwise.

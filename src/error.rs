@@ -34,6 +34,26 @@ pub enum Refusal {
         /// Its number.
         number: u16,
     },
+    /// A key set is more than one version above the trusted one: those between are missing in front of it.
+    KeySetVersion {
+        /// The key set's.
+        package: u32,
+        /// The trusted set's.
+        device: u32,
+    },
+    /// A key of a key set has the id of another key that is trusted.
+    KeyClash {
+        /// The id.
+        key: KeyId,
+    },
+    /// A key set is larger than its place, with the signatures that were checked.
+    KeySetTooLarge {
+        /// Bytes needed; there are 992.
+        needed: usize,
+    },
+    /// The key set that the device took is not to be had: its place in the key store is damaged, or the updater was lent no
+    /// [`Keyring`](crate::Keyring), or was built without key rotation. The set built in may hold keys that were revoked, so nothing is taken.
+    KeyStore,
     /// A trusted key's signature does not verify.
     BadSignature {
         /// The key.
@@ -322,6 +342,14 @@ impl fmt::Display for Refusal {
             Self::UnknownElement { number } => {
                 write!(f, "manifest element {number} is unknown to this device, and must not be overlooked")
             }
+            Self::KeySetVersion { package, device } => {
+                write!(f, "key set {package} cannot follow key set {device}: the ones between must come first")
+            }
+            Self::KeyClash { key } => write!(f, "two different keys have the id {key}"),
+            Self::KeySetTooLarge { needed } => {
+                write!(f, "the key set and its signatures need {needed} bytes, a place of the key store has 992")
+            }
+            Self::KeyStore => f.write_str("the trusted key set cannot be read from the key store: no package is taken"),
             Self::BadSignature { key } => write!(f, "the signature under trusted key {key} does not verify"),
             Self::TooFewSignatures { valid, needed } => {
                 write!(f, "valid signatures by trusted keys: {valid}, needed: {needed}")

@@ -16,6 +16,10 @@ impl Verify for P256 {
         let (Some(key), Ok(signature)) = (point(key), Signature::from_bytes(signature.into())) else { return false };
         key.verify_prehash(&digest.0, &signature).is_ok()
     }
+
+    fn is_point(&mut self, key: &PublicKey) -> bool {
+        point(key).is_some()
+    }
 }
 
 /// The key, if it is a point of the curve.

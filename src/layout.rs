@@ -81,6 +81,7 @@ pub struct Layout {
     records: (u32, u32),
     slots: [(u32, u32); 2],
     swap: (u32, u32),
+    keys: (u32, u32),
     foreign: bool,
 }
 
@@ -114,6 +115,13 @@ impl LayoutBuilder {
         self
     }
 
+    /// The key store of a device that [rotates its keys](crate::Device::rotate_keys): three sectors or, where they are smaller than
+    /// 1024 bytes, 3072 bytes. More are not used.
+    pub const fn keys(mut self, range: Range<u32>) -> Self {
+        self.0.keys = (range.start, range.end);
+        self
+    }
+
     /// Another bootloader starts the images; chooses [`Strategy::Foreign`]. Slot A is where it starts them, as much of it as
     /// an image may fill (lockgate keeps no trailer there), slot B what it leaves to an update: `update_slot` of
     /// [`embassy_boot`](crate::foreign::embassy_boot::update_slot) or [`mcuboot`](crate::foreign::mcuboot::update_slot).
@@ -128,7 +136,7 @@ impl LayoutBuilder {
     ///
     /// In a `const`, these do not compile: a region that is reversed, off the flash, not on sector edges, or
     /// over another; slots or records that are missing; records of one sector; a slot without room for
-    /// its trailer; with a swap area, slots that differ in size or have mixed sectors; a swap area for another bootloader.
+    /// its trailer; a key store of fewer than three places; with a swap area, slots that differ in size or have mixed sectors; a swap area for another bootloader.
     pub const fn check(self) -> Layout {
         self.0.checked()
     }
@@ -144,12 +152,13 @@ impl Layout {
             records: (0, 0),
             slots: [(0, 0); 2],
             swap: (0, 0),
+            keys: (0, 0),
             foreign: false,
         })
     }
 
     const fn checked(self) -> Self {
-        let regions = [self.boot, self.records, self.slots[0], self.slots[1], self.swap];
+        let regions = [self.boot, self.records, self.slots[0], self.slots[1], self.swap, self.keys];
         let mut i = 0;
         while i < regions.len() {
             let (start, end) = regions[i];
@@ -179,6 +188,13 @@ impl Layout {
                 "records need whole 1024 bytes where sectors are smaller"
             );
             assert!(2 * LOG_PAGE <= self.records.1 - self.records.0, "records need at least 2048 bytes");
+        }
+        if self.keys.0 < self.keys.1 {
+            assert!(self.uniform(self.keys), "a key store needs equal sectors");
+            let size = self.sector_size(self.keys.0);
+            let place = if size < LOG_PAGE { LOG_PAGE } else { size };
+            assert!(place.is_multiple_of(size), "a key store needs sectors of a power of two");
+            assert!(3 * place <= self.keys.1 - self.keys.0, "a key store needs three places");
         }
         assert!(first < self.records.1 - self.records.0, "records need at least two sectors");
         assert!(self.slots[0].1 - self.slots[0].0 > TRAILER_SIZE, "slot A is missing or has no room for its trailer");
@@ -267,6 +283,23 @@ impl Layout {
     #[must_use]
     pub const fn swap_range(&self) -> Range<u32> {
         self.swap.0..self.swap.1
+    }
+
+    /// Addresses of the key store; empty if none was named.
+    #[must_use]
+    pub const fn keys_range(&self) -> Range<u32> {
+        self.keys.0..self.keys.1
+    }
+
+    /// The first address of a place of the key store, of 1 to 3; none without a key store.
+    #[cfg(feature = "rotation")]
+    pub(crate) const fn key_place(&self, place: u8) -> Option<u32> {
+        if place == 0 || place > 3 || self.keys.0 >= self.keys.1 {
+            return None;
+        }
+        let size = self.sector_size(self.keys.0);
+        let size = if size < LOG_PAGE { LOG_PAGE } else { size };
+        Some(self.keys.0 + (place as u32 - 1) * size)
     }
 
     /// How a new image comes to run.

@@ -42,6 +42,8 @@ pub mod foreign;
 // evaluated while the program compiles
 pub mod geometry;
 mod id;
+#[cfg(feature = "rotation")]
+mod keys;
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic)]
 // evaluated while the program compiles
 pub mod layout;
@@ -74,6 +76,8 @@ pub use error::{Error, ErrorKind, Malformed, Refusal};
 #[cfg(feature = "p256")]
 pub use es256::P256;
 pub use id::{Uuid, Version};
+#[cfg(feature = "rotation")]
+pub use keys::Keyring;
 pub use layout::{Layout, LayoutBuilder, Slot, Strategy};
 #[cfg(feature = "decode")]
 pub use machine::Workspace;

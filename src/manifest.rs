@@ -253,7 +253,7 @@ impl<'b> Elements<'b> {
     }
 
     /// The value of element `number` if it comes next. Every known element is critical.
-    fn value(&mut self, number: u16) -> Result<Option<&'b [u8]>, Malformed> {
+    pub(crate) fn value(&mut self, number: u16) -> Result<Option<&'b [u8]>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }

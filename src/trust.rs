@@ -99,6 +99,12 @@ impl<'k> KeySet<'k> {
         Some(Self { threshold, keys })
     }
 
+    /// A part of a set that was [checked](Self::checked), or read strictly, as a whole.
+    #[cfg(feature = "rotation")]
+    pub(crate) const fn trusted(threshold: u8, keys: &'k [PublicKey]) -> Self {
+        Self { threshold, keys }
+    }
+
     /// How many keys must have signed.
     #[must_use]
     pub const fn threshold(&self) -> u8 {
@@ -120,6 +126,13 @@ pub trait Verify {
     /// section 6.4.2). High s is accepted; r or s of 0 or not below the group order, and a key that is no
     /// point of the curve, are not.
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool;
+
+    /// Whether `key` is a point of the curve, both coordinates below p. Only keys of a key set that is about to be taken
+    /// are asked for; the default says no, with which none ever is.
+    fn is_point(&mut self, key: &PublicKey) -> bool {
+        let _ = key;
+        false
+    }
 }
 
 /// A signature that waits to be checked.
@@ -129,12 +142,19 @@ pub struct SignatureJob<'m> {
     pub(crate) id: &'m KeyId,
     pub(crate) digest: &'m Digest,
     pub(crate) signature: &'m [u8; 64],
+    /// The body of the key set that it signs, whose keys are looked at as well; empty for an update.
+    #[cfg(feature = "rotation")]
+    pub(crate) set: &'m [u8],
 }
 
 impl SignatureJob<'_> {
     /// Checks it: the only way to make a [`CheckedSignature`].
     pub fn check(self, verifier: &mut impl Verify) -> CheckedSignature {
-        let valid = verifier.verify(self.key, self.digest, self.signature);
+        #[cfg(feature = "rotation")]
+        let points = crate::keys::keys(self.set).all(|(_, key)| verifier.is_point(&key));
+        #[cfg(not(feature = "rotation"))]
+        let points = true;
+        let valid = points && verifier.verify(self.key, self.digest, self.signature);
         CheckedSignature { key: *self.id, digest: *self.digest, signature: *self.signature, valid }
     }
 }
@@ -149,7 +169,7 @@ pub struct CheckedSignature {
 }
 
 impl CheckedSignature {
-    pub(crate) fn is_for(&self, job: &SignatureJob<'_>) -> bool {
-        self.key == *job.id && self.digest == *job.digest && self.signature == *job.signature
+    pub(crate) fn is_for(&self, key: &KeyId, digest: &Digest, signature: &[u8; 64]) -> bool {
+        self.key == *key && self.digest == *digest && self.signature == *signature
     }
 }

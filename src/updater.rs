@@ -103,6 +103,15 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self
     }
 
+    /// Lends room for the key set that the device trusts ([`Device::rotate_keys`](crate::Device::rotate_keys)): without it, key sets
+    /// are passed over and, once one was taken, every package is refused.
+    #[cfg(feature = "rotation")]
+    #[must_use]
+    pub fn keyring(mut self, keyring: &'a mut crate::Keyring) -> Self {
+        self.machine = self.machine.keyring(keyring);
+        self
+    }
+
     /// What runs, from one who knows it better than the records and the running image's trailer: a tool, or an application
     /// under another bootloader. Version and image are taken as they are, the security counter if it is above the
     /// records', the slot if there are no records.

@@ -5,17 +5,16 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::{Boot, CounterStore, Platform};
 use crate::control::image_digest;
-use crate::device::Device;
 use crate::digest::{digest, Digest, Sha256};
 use crate::geometry::MAX_WRITE_UNIT;
 use crate::id::Version;
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
-use crate::trust::{SignatureJob, Verify};
+use crate::trust::{KeySet, SignatureJob, Verify};
 use crate::updater::CHUNK;
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, PRELUDE_SIZE,
-    SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
+    SECTION_LENGTH_SIZE, TRAILER_SIZE,
 };
 
 /// Who says whose image a slot holds.
@@ -24,9 +23,12 @@ pub trait Judge {
     /// signatures as well.
     type Room: Default + AsMut<[u8]>;
 
-    /// Whether the keys of `device` vouch for a trailer: `signed` is its prelude and manifest, `section` what follows its
-    /// signatures' length.
-    fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool;
+    /// Whether signatures are looked at.
+    const CHECKS_SIGNATURES: bool;
+
+    /// Whether a threshold of `keys` vouches for a trailer: `signed` is its prelude and manifest, `section` what follows its
+    /// signatures' length. (Or for a key set, by its `domain`.)
+    fn vouches<H: Sha256>(&mut self, keys: &KeySet<'_>, domain: &[u8; 32], signed: &[u8], section: &[u8]) -> bool;
 }
 
 /// The flash is trusted: nothing was written to it that was not authenticated before.
@@ -36,7 +38,9 @@ pub struct HashOnly;
 impl Judge for HashOnly {
     type Room = Room<544>;
 
-    fn vouches<H: Sha256>(&mut self, _: &Device<'_>, _: &[u8], _: &[u8]) -> bool {
+    const CHECKS_SIGNATURES: bool = false;
+
+    fn vouches<H: Sha256>(&mut self, _: &KeySet<'_>, _: &[u8; 32], _: &[u8], _: &[u8]) -> bool {
         true
     }
 }
@@ -48,9 +52,10 @@ pub struct Signatures<V>(pub V);
 impl<V: Verify> Judge for Signatures<V> {
     type Room = Room<{ TRAILER_SIZE as usize }>;
 
-    fn vouches<H: Sha256>(&mut self, device: &Device<'_>, signed: &[u8], section: &[u8]) -> bool {
-        let keys = device.keys();
-        let digest = digest::<H>(&[&UPDATE_DOMAIN, signed]);
+    const CHECKS_SIGNATURES: bool = true;
+
+    fn vouches<H: Sha256>(&mut self, keys: &KeySet<'_>, domain: &[u8; 32], signed: &[u8], section: &[u8]) -> bool {
+        let digest = digest::<H>(&[domain, signed]);
         let (mut rest, mut previous, mut valid) = (section, None, 0u8);
         while let Some(bytes) = rest.first_chunk::<ENTRY_HEADER_SIZE>() {
             let Ok(header) = EntryHeader::parse(bytes, previous.as_ref(), rest.len()) else { return false };
@@ -59,7 +64,14 @@ impl<V: Verify> Judge for Signatures<V> {
             let known = header.algorithm == ES256;
             let key = keys.keys().iter().find(|key| known && key.id::<H>() == header.key);
             if let (Some(key), Some(signature)) = (key, signature) {
-                let job = SignatureJob { key, id: &header.key, digest: &digest, signature };
+                let job = SignatureJob {
+                    key,
+                    id: &header.key,
+                    digest: &digest,
+                    signature,
+                    #[cfg(feature = "rotation")]
+                    set: &[],
+                };
                 valid = valid.saturating_add(u8::from(job.check(&mut self.0).valid));
             }
             (rest, previous) = (behind, Some(header));
@@ -76,6 +88,8 @@ pub(super) struct Trailer {
     pub(super) image_size: u32,
     pub(super) security_counter: u32,
     pub(super) version: Version,
+    /// It counts by the key set before the trusted one.
+    pub(super) older: bool,
 }
 
 impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F, P, J, C, H> {
@@ -86,17 +100,21 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         self.read_trailer(slot, room.as_mut());
         let (signed, section, mut said) = self.parse(slot, room.as_mut())?;
         self.platform.feed_watchdog();
-        if said.security_counter < floor || !self.judge.vouches::<H>(self.device, signed, section) {
+        if said.security_counter < floor {
             return None;
         }
+        said.older = self.vouched(signed, section)?;
         said.digest = digest::<H>(&[signed]);
         Some(said)
     }
 
     fn read_trailer(&mut self, slot: Slot, room: &mut [u8]) {
         let end = self.device.layout().slot_range(slot).end;
-        // What lies behind the trailer's own bytes may be unreadable.
-        let mut at = end.saturating_sub(TRAILER_SIZE);
+        self.read_all(end.saturating_sub(TRAILER_SIZE), room);
+    }
+
+    /// What can be read from `at` on: what lies behind the bytes that count may be unreadable.
+    pub(super) fn read_all(&mut self, mut at: u32, room: &mut [u8]) {
         for chunk in room.chunks_mut(CHUNK) {
             if self.flash.read(at, chunk).is_err() {
                 self.read_piecewise(at, chunk);
@@ -119,7 +137,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let manifest = Manifest::parse_stored(body).ok()?;
         let fits = self.device.runs(&manifest, runs_in) && manifest.image_size <= layout.slot_capacity(slot);
         let Manifest { image_digest, image_size, security_counter, version, .. } = manifest;
-        let said = Trailer { digest: Digest([0; 32]), image_digest, image_size, security_counter, version };
+        let said =
+            Trailer { digest: Digest([0; 32]), image_digest, image_size, security_counter, version, older: false };
         fits.then_some((signed, section, said))
     }
 

@@ -38,6 +38,7 @@
 //! invalid one. What a power cut leaves at any moment, it goes on from.
 
 mod image;
+mod keys;
 mod select;
 mod swap;
 
@@ -49,7 +50,7 @@ use crate::control::{carry_out, BootReason};
 use crate::device::Device;
 use crate::digest::Sha2;
 use crate::layout::Slot;
-use crate::records::Log;
+use crate::records::{Log, Places};
 use crate::updater::unit;
 
 pub use image::{HashOnly, Judge, Room, Signatures};
@@ -148,6 +149,8 @@ pub struct Boot<'d, F, P, J = HashOnly, C = InRecords, H = Sha2> {
     counter: C,
     check: Check,
     log: Log<'d>,
+    /// Which key sets count.
+    places: Places,
     hash: PhantomData<H>,
 }
 
@@ -176,6 +179,7 @@ impl<'d, F: NorFlash, P, J> Boot<'d, F, P, J> {
             counter: InRecords,
             check: Check::EveryBoot,
             log: Log::new(device.layout(), F::READ_SIZE, F::WRITE_SIZE),
+            places: Places::NONE,
             hash: PhantomData,
         }
     }
@@ -192,15 +196,15 @@ impl<'d, F, P, J, C, H> Boot<'d, F, P, J, C, H> {
     /// Keeps the security counter in `store`, too.
     #[must_use]
     pub fn counter<S: CounterStore>(self, store: S) -> Boot<'d, F, P, J, S, H> {
-        let Self { device, flash, platform, judge, check, log, hash, .. } = self;
-        Boot { device, flash, platform, judge, counter: store, check, log, hash }
+        let Self { device, flash, platform, judge, check, log, places, hash, .. } = self;
+        Boot { device, flash, platform, judge, counter: store, check, log, places, hash }
     }
 
     /// Hashes by `G`.
     #[must_use]
     pub fn hash<G: crate::Sha256>(self) -> Boot<'d, F, P, J, C, G> {
-        let Self { device, flash, platform, judge, counter, check, log, .. } = self;
-        Boot { device, flash, platform, judge, counter, check, log, hash: PhantomData }
+        let Self { device, flash, platform, judge, counter, check, log, places, .. } = self;
+        Boot { device, flash, platform, judge, counter, check, log, places, hash: PhantomData }
     }
 
     /// Gives the flash back.

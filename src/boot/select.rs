@@ -31,6 +31,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             Some(state) => state,
             None => self.first()?,
         };
+        self.places = state.places;
         for _ in 0..MOST_STATES {
             let start = match state.phase {
                 Phase::Confirmed | Phase::Receiving => self.confirmed(&mut state)?,
@@ -50,9 +51,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     #[inline(never)] // what it needs is not on the stack of every boot
     fn first(&mut self) -> Result<State, NoImage> {
         let floor = self.counter.read();
-        let a = self.verified(Slot::A, floor);
         let swap = self.strategy() == Strategy::Swap;
-        let b = if swap && a.is_some() { None } else { self.verified(Slot::B, floor) };
+        let [a, b] = self.both(floor, swap);
         let rank = |trailer: &Trailer| (trailer.security_counter, trailer.version);
         let state = match (a, b) {
             (None, Some(b)) if swap => {
@@ -64,9 +64,26 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             (Some(a), _) => State::new(Slot::A, a.security_counter),
             (None, None) => return Err(NoImage::Invalid),
         };
+        let state = State { places: self.places, ..state };
         message!(info, "no records: the verified image in slot {} is taken as confirmed", state.slot);
         self.record(&state);
         Ok(state)
+    }
+
+    /// What verifies of both slots, by the trusted key set or, if nothing does, by the one before; with swap of slot A only, if
+    /// it does.
+    fn both(&mut self, floor: u32, swap: bool) -> [Option<Trailer>; 2] {
+        let mut found = [None, None];
+        for places in self.find_places() {
+            self.places = places;
+            let a = self.verified(Slot::A, floor);
+            let b = if swap && a.is_some() { None } else { self.verified(Slot::B, floor) };
+            found = [a, b];
+            if found.iter().any(Option::is_some) {
+                break;
+            }
+        }
+        found
     }
 
     fn strategy(&self) -> Strategy {
@@ -95,15 +112,18 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             return Ok(Some(state.slot));
         }
         let other = state.slot.other();
-        let Some(Trailer { digest, image_digest, security_counter, .. }) =
-            self.verified(other, floor).filter(|other| state.failed != other.image_digest.into())
-        else {
+        let Some(found) = self.verified(other, floor).filter(|other| state.failed != other.image_digest.into()) else {
             return Err(NoImage::Invalid);
         };
+        let Trailer { digest, image_digest, security_counter, .. } = found;
         if self.strategy() == Strategy::Swap {
             *state = state.receiving(digest, image_digest, security_counter);
             state.phase = Phase::Pending;
+            state.places.older = found.older;
             return Ok(None);
+        }
+        if !found.older {
+            state.places.base = state.places.keys;
         }
         message!(warn, "the confirmed image does not verify: slot {} is started", other);
         (state.phase, state.slot, state.extent, state.reason) = (Phase::Confirmed, other, 0, Some(Reason::Fallback));

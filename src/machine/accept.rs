@@ -37,12 +37,11 @@ pub(crate) struct Plan {
 
 impl<H: Sha256> Machine<'_, H> {
     pub(crate) fn signature(&mut self, outcome: &CheckedSignature) -> Result<(), Stop> {
-        let Phase::Head(head) = &mut self.phase else { return Err(NO_SUCH_STEP) };
-        let data = self.buffer.data_mut();
-        if head.job(data, &self.device.keys).is_none() {
+        if self.job().is_none() {
             return Err(NO_SUCH_STEP);
         }
-        let judged = head.checked(data, &self.device.keys, outcome).and_then(|()| self.judge());
+        let (trust, Phase::Head(head), data) = self.trust() else { return Err(NO_SUCH_STEP) };
+        let judged = head.checked(data, &trust, outcome).and_then(|()| self.judge());
         judged.map_err(|refusal| {
             self.forget();
             told(refusal.into())
@@ -54,6 +53,10 @@ impl<H: Sha256> Machine<'_, H> {
     #[inline(never)] // no manifest is on the stack but here and while the application is asked
     pub(super) fn judge(&mut self) -> Result<(), Refusal> {
         let Phase::Head(head) = &self.phase else { return Ok(()) };
+        #[cfg(feature = "rotation")]
+        if head.is_signed_key_set() {
+            return self.take_key_set();
+        }
         if !head.is_complete() {
             return Ok(());
         }

@@ -4,14 +4,19 @@
 //! What it leaves at the front of the block buffer is the slot's trailer, byte for byte (`docs/format.md`,
 //! section 9).
 
+#[cfg(feature = "rotation")]
+use super::trust::Tally;
+use super::trust::Trust;
 use crate::block::copy;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Malformed, Refusal};
-use crate::trust::{CheckedSignature, KeyId, KeySet, SignatureJob};
+use crate::trust::{CheckedSignature, KeyId, PublicKey, SignatureJob};
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, MAX_ENTRIES, MAX_KEY_SETS,
     MIN_SIGNATURES, PRELUDE_SIZE, SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
 };
+#[cfg(feature = "rotation")]
+use crate::{keys, wire::KEY_SET_DOMAIN};
 
 /// What is being collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +24,9 @@ enum Part {
     Prelude,
     /// The length of a key set's signature section; the set itself is passed over.
     KeySetSection,
+    /// A key set that may be taken.
+    #[cfg(feature = "rotation")]
+    KeySetBody,
     Manifest,
     SectionLength,
     Entry,
@@ -47,6 +55,9 @@ pub(crate) struct Head {
     valid: u8,
     previous: Option<EntryHeader>,
     signed: Digest,
+    /// It is a key set: who has signed it.
+    #[cfg(feature = "rotation")]
+    key_set: Option<Tally>,
 }
 
 impl Head {
@@ -64,12 +75,40 @@ impl Head {
             valid: 0,
             previous: None,
             signed: Digest([0; 32]),
+            #[cfg(feature = "rotation")]
+            key_set: None,
         }
+    }
+
+    /// The next object is behind so many key sets.
+    #[cfg(feature = "rotation")]
+    pub(crate) fn behind(key_sets: u8) -> Self {
+        Self { key_sets, ..Self::new() }
+    }
+
+    /// Key sets so far.
+    #[cfg(feature = "rotation")]
+    pub(crate) fn key_sets(&self) -> u8 {
+        self.key_sets
+    }
+
+    /// Whether what is being judged is a key set.
+    pub(crate) fn is_key_set(&self) -> bool {
+        #[cfg(feature = "rotation")]
+        return self.key_set.is_some();
+        #[cfg(not(feature = "rotation"))]
+        false
+    }
+
+    /// Whether enough keys have signed the key set at the front of the buffer.
+    #[cfg(feature = "rotation")]
+    pub(crate) fn is_signed_key_set(&self) -> bool {
+        self.is_key_set() && self.skip == 0 && self.part == Part::Complete
     }
 
     /// Whether all is authenticated.
     pub(crate) fn is_complete(&self) -> bool {
-        self.skip == 0 && self.part == Part::Complete
+        self.skip == 0 && self.part == Part::Complete && !self.is_key_set()
     }
 
     /// Whether it wants input: nothing waits for a check or a decision.
@@ -101,7 +140,7 @@ impl Head {
     pub(crate) fn feed<H: Sha256>(
         &mut self,
         buffer: &mut [u8],
-        keys: &KeySet<'_>,
+        keys: &mut Trust<'_>,
         input: &[u8],
     ) -> Result<usize, Refusal> {
         let mut rest = input;
@@ -127,7 +166,7 @@ impl Head {
     }
 
     /// The part that was being collected is whole.
-    fn advance<H: Sha256>(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
+    fn advance<H: Sha256>(&mut self, buffer: &mut [u8], keys: &mut Trust<'_>) -> Result<(), Refusal> {
         match self.part {
             Part::Prelude => {
                 let prelude = Prelude::parse(buffer.get(..usize::from(self.filled)).unwrap_or_default())?;
@@ -136,14 +175,29 @@ impl Head {
                     ObjectType::KeySet if self.key_sets == MAX_KEY_SETS => return Err(Refusal::TooManyKeySets),
                     ObjectType::KeySet => {
                         self.key_sets = self.key_sets.saturating_add(1);
-                        (self.skip, self.filled) = (prelude.body as u16, 0);
-                        (self.part, self.need) = (Part::KeySetSection, SECTION_LENGTH_SIZE as u16);
+                        #[cfg(feature = "rotation")]
+                        if keys.rotates() {
+                            self.collect(Part::KeySetBody, prelude.body);
+                            return Ok(());
+                        }
+                        self.pass_key_set(prelude.body as u16);
                     }
                 }
             }
             Part::KeySetSection => {
                 (self.skip, self.filled) = (section_length(array(buffer, 0))?, 0);
                 (self.part, self.need) = (Part::Prelude, PRELUDE_SIZE as u16);
+            }
+            #[cfg(feature = "rotation")]
+            Part::KeySetBody => {
+                self.manifest_end = self.filled;
+                self.key_set = keys.judge::<H>(self.manifest(buffer))?;
+                if !self.is_key_set() {
+                    self.pass_key_set(0);
+                    return Ok(());
+                }
+                self.signed = digest::<H>(&[&KEY_SET_DOMAIN, self.signed_bytes(buffer)]);
+                self.collect(Part::SectionLength, SECTION_LENGTH_SIZE);
             }
             Part::Manifest => {
                 self.manifest_end = self.filled;
@@ -162,6 +216,12 @@ impl Head {
         Ok(())
     }
 
+    /// A key set is passed over: so many bytes of its body, then its signatures.
+    fn pass_key_set(&mut self, body: u16) {
+        (self.skip, self.filled) = (body, 0);
+        (self.part, self.need) = (Part::KeySetSection, SECTION_LENGTH_SIZE as u16);
+    }
+
     fn collect(&mut self, part: Part, bytes: usize) {
         self.part = part;
         self.need = self.filled.saturating_add(bytes as u16);
@@ -177,7 +237,7 @@ impl Head {
     }
 
     /// An entry's header is there: its signature is collected if the key is trusted, passed over otherwise.
-    fn entry<H: Sha256>(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
+    fn entry<H: Sha256>(&mut self, buffer: &mut [u8], keys: &mut Trust<'_>) -> Result<(), Refusal> {
         if self.entries == MAX_ENTRIES {
             return Err(Malformed::TooManyEntries.into());
         }
@@ -187,8 +247,8 @@ impl Head {
         self.previous = Some(header);
         self.section_left = self.section_left.saturating_sub(header.size() as u16);
         let known = header.algorithm == ES256;
-        match keys.keys().iter().position(|key| known && key.id::<H>() == header.key) {
-            Some(key) => self.collect(Part::Signature(key as u8), ES256_SIZE),
+        match self.find::<H>(buffer, keys, &header.key).filter(|_| known) {
+            Some(key) => self.collect(Part::Signature(key), ES256_SIZE),
             None => {
                 self.skip = header.length;
                 self.next_entry(buffer, keys)?;
@@ -197,43 +257,89 @@ impl Head {
         Ok(())
     }
 
-    /// The signature to be checked, if one waits.
-    pub(crate) fn job<'m>(&'m self, buffer: &'m [u8], keys: &KeySet<'m>) -> Option<SignatureJob<'m>> {
-        let Part::Check(number) = self.part else { return None };
-        let (_, signature) = buffer.get(..usize::from(self.filled))?.split_last_chunk::<ES256_SIZE>()?;
-        let id = &self.previous.as_ref()?.key;
-        Some(SignatureJob { key: keys.keys().get(usize::from(number))?, id, digest: &self.signed, signature })
+    /// The number of the key of this id, if its signature counts.
+    fn find<H: Sha256>(&mut self, buffer: &[u8], keys: &mut Trust<'_>, id: &KeyId) -> Option<u8> {
+        #[cfg(feature = "rotation")]
+        if self.key_set.is_some() {
+            let own = keys::Body::parse::<H>(self.manifest(buffer)).ok()?.rotate_key::<H>(id);
+            return keys.find::<H>(id, own, self.key_set.as_mut()?);
+        }
+        let _ = buffer;
+        keys.sign().keys().iter().position(|key| key.id::<H>() == *id).map(|number| number as u8)
     }
 
-    /// Takes the outcome of a check. A signature within the threshold is kept for the trailer.
+    /// The number of the key whose signature waits to be checked.
+    pub(crate) fn signer(&self) -> Option<u8> {
+        match self.part {
+            Part::Check(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The signature to be checked, by that key.
+    pub(crate) fn job<'m>(&'m self, buffer: &'m [u8], key: &'m PublicKey) -> Option<SignatureJob<'m>> {
+        let (_, signature) = buffer.get(..usize::from(self.filled))?.split_last_chunk::<ES256_SIZE>()?;
+        let id = &self.previous.as_ref()?.key;
+        Some(SignatureJob {
+            key,
+            id,
+            digest: &self.signed,
+            signature,
+            #[cfg(feature = "rotation")]
+            set: if self.is_key_set() { self.manifest(buffer) } else { &[] },
+        })
+    }
+
+    /// Takes the outcome of a check of the signature that waits.
     pub(crate) fn checked(
         &mut self,
         buffer: &mut [u8],
-        keys: &KeySet<'_>,
+        keys: &Trust<'_>,
         outcome: &CheckedSignature,
     ) -> Result<(), Refusal> {
         let key = self.previous.map_or(KeyId([0; 8]), |header| header.key);
-        let counts = self.job(buffer, keys).is_some_and(|job| outcome.is_for(&job));
+        let collected = buffer.get(..usize::from(self.filled)).and_then(<[u8]>::split_last_chunk);
+        let counts = collected.is_some_and(|(_, signature)| outcome.is_for(&key, &self.signed, signature));
         if !counts || !outcome.valid {
             return Err(Refusal::BadSignature { key });
         }
-        if self.valid < keys.threshold() {
-            self.kept_end = self.filled;
-        }
-        self.valid = self.valid.saturating_add(1);
+        self.count(keys);
         self.next_entry(buffer, keys)
     }
 
-    fn next_entry(&mut self, buffer: &mut [u8], keys: &KeySet<'_>) -> Result<(), Refusal> {
+    /// One valid signature more. One within the threshold is kept for the trailer; a key set keeps all.
+    fn count(&mut self, keys: &Trust<'_>) {
+        #[cfg(feature = "rotation")]
+        if let Some(tally) = &mut self.key_set {
+            tally.count();
+            self.kept_end = self.filled;
+            return;
+        }
+        if self.valid < keys.sign().threshold() {
+            self.kept_end = self.filled;
+        }
+        self.valid = self.valid.saturating_add(1);
+    }
+
+    /// Valid signatures, and how many are needed.
+    fn tally(&self, keys: &Trust<'_>) -> (u8, u8) {
+        #[cfg(feature = "rotation")]
+        if let Some(tally) = &self.key_set {
+            return tally.shortest();
+        }
+        (self.valid, keys.sign().threshold())
+    }
+
+    fn next_entry(&mut self, buffer: &mut [u8], keys: &Trust<'_>) -> Result<(), Refusal> {
         self.filled = self.kept_end;
         if self.section_left > 0 {
             return self.collect_entry();
         }
-        let (valid, needed) = (self.valid, keys.threshold());
+        let (valid, needed) = self.tally(keys);
         if valid < needed {
             return Err(Refusal::TooFewSignatures { valid, needed });
         }
-        if u32::from(self.kept_end) > TRAILER_SIZE {
+        if u32::from(self.kept_end) > TRAILER_SIZE && !self.is_key_set() {
             return Err(Refusal::TrailerTooLarge { needed: self.size() });
         }
         self.keep_section_length(buffer);

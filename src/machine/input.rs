@@ -63,12 +63,15 @@ impl<H: Sha256> Machine<'_, H> {
     }
 
     fn collect(&mut self, input: &[u8]) -> Result<u32, Stop> {
+        if matches!(self.phase, Phase::Head(_)) && !self.has_keys() {
+            return Err(Refusal::KeyStore.into());
+        }
+        if let (mut trust, Phase::Head(head), data) = self.trust() {
+            let taken = head.feed::<H>(data, &mut trust, input)?;
+            self.judge()?;
+            return Ok(taken as u32);
+        }
         match (&mut self.phase, &mut self.chain) {
-            (Phase::Head(head), _) => {
-                let taken = head.feed::<H>(self.buffer.data_mut(), &self.device.keys, input)?;
-                self.judge()?;
-                Ok(taken as u32)
-            }
             (Phase::Block, Some(chain)) => {
                 let taken = self.buffer.collect(chain.data(), !chain.is_last(), self.filled, input)?;
                 self.filled = self.filled.saturating_add(taken);

@@ -4,6 +4,7 @@
 use core::mem::replace;
 
 use super::accept::Payload;
+#[cfg(not(feature = "rotation"))]
 use super::head::Head;
 use super::writer::Writer;
 use super::{Machine, Phase, Rest, Step, Then};
@@ -56,7 +57,7 @@ impl<H: Sha256> Machine<'_, H> {
     /// The phase in which a package can begin.
     pub(super) fn beginning(&mut self) -> Phase<H> {
         match (self.log.loaded, self.unnamed) {
-            (true, false) => Phase::Head(Head::new()),
+            (true, false) => self.begin_package(),
             (true, true) => Phase::Identify(0),
             (false, _) => Phase::Records(Work::load(&mut self.log), Then::Identify),
         }
@@ -77,6 +78,10 @@ impl<H: Sha256> Machine<'_, H> {
                 self.rewind();
                 return Err(Error::Records);
             }
+            #[cfg(feature = "rotation")]
+            Then::Store(taken) => self.phase = Phase::KeySet(taken),
+            #[cfg(feature = "rotation")]
+            Then::Trust(taken) => self.key_set_taken(taken),
             Then::Trailer => self.phase = Phase::Trailer,
             Then::Place => self.recorded = self.log.held().map_or(0, |held| held.offset),
         }
@@ -101,6 +106,8 @@ impl<H: Sha256> Machine<'_, H> {
         self.shared = false;
         let rest = match &self.phase {
             Phase::Records(_, Then::Identify) | Phase::Identify(_) => None,
+            #[cfg(feature = "rotation")]
+            Phase::Keys(_) => None,
             Phase::Head(_) if self.position == 0 => None,
             Phase::Trailer => Some(Rest::Trailer),
             Phase::Block => Some(Rest::Block),
@@ -110,7 +117,7 @@ impl<H: Sha256> Machine<'_, H> {
             Phase::Hash(..) => Some(Rest::Hash),
             Phase::Complete => Some(Rest::Complete),
             // A head was judged by the old records, or a record was being written.
-            Phase::Head(_) | Phase::Records(..) => {
+            _ => {
                 self.log.forget();
                 self.rewind();
                 return Err(Error::Interrupted);
@@ -164,6 +171,10 @@ impl<H: Sha256> Machine<'_, H> {
         };
         let counter = self.state().security_counter.max(self.running.security_counter);
         self.running = Running { slot, security_counter: counter, ..self.running };
+        #[cfg(feature = "rotation")]
+        if let Some(rotation) = &mut self.rotation {
+            rotation.forget();
+        }
         self.writer = Writer::new(self.device.layout, self.target(), self.writer.unit());
         (self.phase, self.unnamed) = (Phase::Identify(0), true);
     }
@@ -197,7 +208,7 @@ impl<H: Sha256> Machine<'_, H> {
             self.phase = Phase::Identify(all);
             return;
         }
-        (self.phase, self.unnamed) = (Phase::Head(Head::new()), false);
+        self.unnamed = false;
         if let Some(manifest) = self.named(all as usize) {
             self.running.version = manifest.version;
             self.running.image = Some(manifest.image_digest.into());
@@ -205,6 +216,21 @@ impl<H: Sha256> Machine<'_, H> {
                 self.running.security_counter = self.running.security_counter.max(manifest.security_counter);
             }
         }
+        self.phase = self.begin_package();
+    }
+
+    #[cfg(not(feature = "rotation"))]
+    fn begin_package(&mut self) -> Phase<H> {
+        Phase::Head(Head::new())
+    }
+
+    /// Whether the keys are known that packages are to be judged by.
+    pub(super) fn has_keys(&self) -> bool {
+        #[cfg(feature = "rotation")]
+        if let Some(rotation) = &self.rotation {
+            return !rotation.lost;
+        }
+        self.state().places.keys == 0
     }
 
     fn named(&self, bytes: usize) -> Option<Manifest> {
@@ -235,12 +261,20 @@ impl<H: Sha256> Machine<'_, H> {
     /// Records a new start: of this update, or again of the one that was started last.
     #[inline(never)] // one, for both who call it
     pub(super) fn begin(&mut self, update: Option<Digest>, checkpoint: Checkpoint, then: Then) {
-        let state = self.log.state.unwrap_or(State::new(self.running.slot, self.running.security_counter));
+        let state = self.state_or_new();
         let state = match (update, &self.plan) {
             (Some(update), Some(plan)) => state.receiving(update, plan.image, plan.security_counter),
             _ => state.void(),
         };
         self.phase = Phase::Records(Work::start::<H>(&mut self.log, state, checkpoint), then);
+    }
+
+    /// The state, or the first one.
+    pub(super) fn state_or_new(&self) -> State {
+        let first = State::new(self.running.slot, self.running.security_counter);
+        #[cfg(feature = "rotation")]
+        let first = State { places: self.places(), ..first };
+        self.log.state.unwrap_or(first)
     }
 
     /// Whether an install can go on there: nothing that is stored is believed unseen. A delta begins with its first byte

@@ -31,7 +31,10 @@ mod input;
 mod memory;
 mod proof;
 mod report;
+#[cfg(feature = "rotation")]
+mod rotation;
 mod step;
+mod trust;
 #[cfg(feature = "decode")]
 mod workspace;
 mod writer;
@@ -46,10 +49,11 @@ use crate::error::{Error, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
 use crate::message::message;
 use crate::records::{Log, Request, Work};
-use crate::trust::SignatureJob;
 use accept::{Payload, Plan};
 use chain::Chain;
 use head::Head;
+#[cfg(feature = "rotation")]
+use rotation::{Reading, Rotation, Taken};
 pub use step::{Ack, Step};
 #[cfg(feature = "decode")]
 use workspace::Lent;
@@ -75,7 +79,13 @@ enum Phase<H> {
     Records(Work, Then),
     /// So many bytes of the running image's trailer are read.
     Identify(u32),
+    /// A place of the key store is read.
+    #[cfg(feature = "rotation")]
+    Keys(Reading),
     Head(Head),
+    /// A key set is written to the key store.
+    #[cfg(feature = "rotation")]
+    KeySet(Taken),
     Trailer,
     Block,
     /// The block in the buffer is authentic, and is not the image itself.
@@ -91,6 +101,12 @@ enum Phase<H> {
 enum Then {
     /// They are read, then the running image's trailer.
     Identify,
+    /// No state names the place that a key set is going to.
+    #[cfg(feature = "rotation")]
+    Store(Taken),
+    /// A key set is named, and trusted from then on.
+    #[cfg(feature = "rotation")]
+    Trust(Taken),
     /// The start is recorded; nothing is erased before.
     Trailer,
     /// A checkpoint is.
@@ -113,6 +129,8 @@ pub struct Machine<'a, H = Sha2> {
     buffer: Buffer<'a>,
     #[cfg(feature = "decode")]
     workspace: Option<Lent<'a>>,
+    #[cfg(feature = "rotation")]
+    rotation: Option<Rotation<'a>>,
     phase: Phase<H>,
     plan: Option<Plan>,
     chain: Option<Chain>,
@@ -152,6 +170,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
             buffer: buffer.into(),
             #[cfg(feature = "decode")]
             workspace: None,
+            #[cfg(feature = "rotation")]
+            rotation: None,
             phase: Phase::Records(Work::load(&mut log), Then::Identify),
             log,
             plan: None,
@@ -178,6 +198,15 @@ impl<'a, H: Sha256> Machine<'a, H> {
         self
     }
 
+    /// Lends room for the key set that the device trusts: without it, key sets are passed over and, once one was taken, every
+    /// package is refused.
+    #[cfg(feature = "rotation")]
+    #[must_use]
+    pub fn keyring(mut self, keyring: &'a mut crate::Keyring) -> Self {
+        self.rotation = Some(Rotation::new(keyring));
+        self
+    }
+
     /// What is to be done next. Says the same until it is acknowledged.
     ///
     /// # Errors
@@ -199,7 +228,7 @@ impl<'a, H: Sha256> Machine<'a, H> {
             self.settle()?;
             match &self.phase {
                 Phase::Records(..) => return Ok(self.record_step().unwrap_or(Step::Receive)),
-                Phase::Trailer | Phase::Place => match self.writer.operation() {
+                _ if self.is_writing() => match self.writer.operation() {
                     Operation::Erase(from) => {
                         return Ok(Step::Erase { from, to: self.device.layout.sector(from).end() });
                     }
@@ -222,6 +251,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
             Phase::Head(head) if head.is_complete() => Step::Offer,
             Phase::Head(_) => self.job().map_or(Step::Receive, Step::Verify),
             Phase::Records(..) | Phase::Identify(_) | Phase::Hash(..) => Step::Receive,
+            #[cfg(feature = "rotation")]
+            Phase::Keys(_) | Phase::KeySet(_) => Step::Receive,
             Phase::Trailer | Phase::Block | Phase::Decode | Phase::Place => Step::Receive,
             Phase::Stored => Step::Stored,
             Phase::Complete => Step::Complete,
@@ -236,17 +267,28 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 _ => None,
             },
             (Phase::Identify(done), _) => Some(self.name_at(*done)),
+            #[cfg(feature = "rotation")]
+            (Phase::Keys(reading), _) => Some(self.keys_at(*reading)),
             (Phase::Hash(_, done), _) => {
                 let left = self.writer.padded(self.plan?.image_size).saturating_sub(*done);
                 Some((self.writer.address(*done), left))
             }
-            (Phase::Trailer | Phase::Place, Operation::Read { len, done }) => {
+            (_, Operation::Read { len, done }) if self.is_writing() => {
                 Some((self.writer.job().at.saturating_add(done), len.saturating_sub(done)))
             }
             #[cfg(feature = "decode")]
             (Phase::Decode, _) => self.bytes_wanted().map(|(_, at, len)| (at, len)),
             _ => None,
         }
+    }
+
+    /// Whether bytes of the buffer go to flash.
+    fn is_writing(&self) -> bool {
+        #[cfg(feature = "rotation")]
+        if let Phase::KeySet(_) = self.phase {
+            return true;
+        }
+        matches!(self.phase, Phase::Trailer | Phase::Place)
     }
 
     /// Whether the payload is something else than the image.
@@ -269,14 +311,6 @@ impl<'a, H: Sha256> Machine<'a, H> {
             Phase::Block => !self.shared,
             Phase::Head(head) => !self.shared && head.is_receiving(),
             _ => false,
-        }
-    }
-
-    /// The signature that waits for its check, if one does.
-    pub(crate) fn job(&self) -> Option<SignatureJob<'_>> {
-        match &self.phase {
-            Phase::Head(head) => head.job(self.buffer.data(), &self.device.keys),
-            _ => None,
         }
     }
 
@@ -306,6 +340,8 @@ impl<'a, H: Sha256> Machine<'a, H> {
                 }
                 self.phase = Phase::Decode;
             }
+            #[cfg(feature = "rotation")]
+            Phase::KeySet(taken) => self.key_set_stored(taken),
             _ => self.wait(),
         }
     }
@@ -360,6 +396,11 @@ impl<'a, H: Sha256> Machine<'a, H> {
             },
             Ack::Read(bytes) => self.read(bytes),
             Ack::Failed => {
+                #[cfg(feature = "rotation")]
+                if let Phase::Keys(reading) = self.phase {
+                    self.keys_read(reading, None);
+                    return Ok(());
+                }
                 if let Phase::Identify(done) = self.phase {
                     self.identify(done, None);
                 } else if let Operation::Write(_) = self.writer.under_way() {

@@ -56,6 +56,11 @@ impl<H: Sha256> Machine<'_, H> {
             self.identify(done, Some(bytes));
             return Ok(());
         }
+        #[cfg(feature = "rotation")]
+        if let Phase::Keys(reading) = self.phase {
+            self.keys_read(reading, Some(bytes));
+            return Ok(());
+        }
         if let Operation::Read { len, done } = self.writer.under_way() {
             let Job { at, from, .. } = self.writer.job();
             if got == 0 || got > len.saturating_sub(done) {

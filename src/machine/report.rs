@@ -15,6 +15,10 @@ impl<H: Sha256> Machine<'_, H> {
         match (&self.phase, self.plan) {
             (Phase::Records(_, Then::Identify) | Phase::Identify(_), _) => held.saturating_add(PRELUDE_SIZE as u32),
             (Phase::Head(head), _) => held.saturating_add(head.missing()),
+            #[cfg(feature = "rotation")]
+            (Phase::Records(_, Then::Store(_) | Then::Trust(_)) | Phase::Keys(_) | Phase::KeySet(_), _) => {
+                held.saturating_add(PRELUDE_SIZE as u32)
+            }
             (_, Some(_)) => self.end_of_package().saturating_sub(self.at),
             _ => held,
         }
@@ -41,6 +45,11 @@ impl<H: Sha256> Machine<'_, H> {
     }
 
     fn is_accepted(&self) -> bool {
+        #[cfg(feature = "rotation")]
+        if matches!(self.phase, Phase::Records(_, Then::Store(_) | Then::Trust(_)) | Phase::Keys(_) | Phase::KeySet(_))
+        {
+            return false;
+        }
         !matches!(self.phase, Phase::Records(_, Then::Identify) | Phase::Identify(_) | Phase::Head(_))
     }
 
@@ -72,6 +81,8 @@ impl<H: Sha256> Machine<'_, H> {
     /// What the device could report to a server.
     pub fn status(&self) -> Status {
         let stage = match &self.phase {
+            #[cfg(feature = "rotation")]
+            Phase::Keys(_) | Phase::KeySet(_) | Phase::Records(_, Then::Store(_) | Then::Trust(_)) => Stage::Waiting,
             Phase::Head(head) if head.is_complete() => Stage::Offered,
             Phase::Records(_, Then::Identify) | Phase::Identify(_) | Phase::Head(_) => Stage::Waiting,
             Phase::Records(_, Then::Trailer | Then::Place) | Phase::Trailer => Stage::Receiving,

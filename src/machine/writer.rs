@@ -94,6 +94,14 @@ impl Writer {
         self.job = Job { at: self.trailer, from: 0, len: self.padded(len) };
     }
 
+    /// Begins something outside the slot: `len` bytes at the front of the block buffer, for sectors from `at` on, which are
+    /// erased first. [`resume`](Self::resume) leads back to the slot.
+    #[cfg(feature = "rotation")]
+    pub(crate) fn begin_at(&mut self, at: u32, len: u32) {
+        (self.erased_to, self.tail_erased_to) = (at, at);
+        self.job = Job { at, from: 0, len: self.padded(len) };
+    }
+
     /// Begins image bytes: `len` from `from` in the block buffer, for `offset` in the slot.
     pub(crate) fn begin_image(&mut self, offset: u32, from: u32, len: u32) -> Result<(), Stop> {
         let at = self.address(offset);

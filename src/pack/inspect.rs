@@ -17,7 +17,7 @@ use crate::wire::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Inspection<'p> {
-    /// Key sets in front of the update.
+    /// Key sets in front of the update: [`SignedKeys::read`](super::SignedKeys::read) reads them.
     pub key_sets: usize,
     /// The manifest. Nobody's word yet: no signature was checked.
     pub manifest: Manifest,
@@ -69,7 +69,7 @@ pub fn inspect(package: &[u8]) -> Result<Inspection<'_>, Refusal> {
     }
 }
 
-fn entries(mut section: &[u8]) -> Result<Vec<EntryHeader>, Refusal> {
+pub(super) fn entries(mut section: &[u8]) -> Result<Vec<EntryHeader>, Refusal> {
     let mut entries: Vec<EntryHeader> = Vec::new();
     while !section.is_empty() {
         if entries.len() == usize::from(MAX_ENTRIES) {

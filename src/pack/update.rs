@@ -7,6 +7,7 @@ use std::{error, fmt};
 use super::keys::Signer;
 use super::payload::Payload;
 use crate::digest::{digest, Digest, Sha2};
+use crate::error::Refusal;
 use crate::es256::P256;
 use crate::id::{Uuid, Version};
 use crate::manifest::{number, BaseImage, Encoding, Manifest, Window, CRITICAL, MAX_SIZE};
@@ -190,7 +191,7 @@ fn chain(payload: &[u8], block: usize) -> (Vec<u8>, Digest) {
 }
 
 /// The entries of the signature section, in order.
-fn signatures(digest: &Digest, signers: &mut [&mut dyn Signer]) -> Result<Vec<u8>, PackError> {
+pub(super) fn signatures(digest: &Digest, signers: &mut [&mut dyn Signer]) -> Result<Vec<u8>, PackError> {
     if signers.is_empty() || signers.len() > usize::from(MAX_ENTRIES) {
         return Err(PackError::Signers(signers.len()));
     }
@@ -272,6 +273,8 @@ pub enum PackError {
     },
     /// A signer's signature does not verify under its public key.
     BadSignature(KeyId),
+    /// No device would take the key set.
+    KeySet(Refusal),
 }
 
 impl fmt::Display for PackError {
@@ -289,6 +292,7 @@ impl fmt::Display for PackError {
             Self::KeyTwice(key) => write!(f, "key {key} was given twice"),
             Self::Signing { key, cause } => write!(f, "key {key} did not sign: {cause}"),
             Self::BadSignature(key) => write!(f, "the signature made for key {key} does not verify under it"),
+            Self::KeySet(refusal) => write!(f, "key set: {refusal}"),
         }
     }
 }

@@ -19,7 +19,9 @@ mod transition;
 mod write;
 
 pub(crate) use log::{Log, Request, Stride, Work};
-pub(crate) use payload::{Checkpoint, Phase, State, Token};
+#[cfg(feature = "rotation")]
+pub(crate) use payload::PLACES;
+pub(crate) use payload::{Checkpoint, Phase, Places, State, Token};
 pub use payload::{ImageId, Reason};
 // What `sim::records` shows the log with.
 #[cfg(feature = "sim")]

@@ -15,6 +15,9 @@ pub(crate) const CHECKPOINT_SIZE: usize = 44;
 /// Bytes of the payload of a compressed image's checkpoint.
 pub(crate) const COMPRESSED_SIZE: usize = 52;
 
+/// Places of a key store.
+pub(crate) const PLACES: u8 = 3;
+
 const VERSION: u8 = 1;
 const MAGIC: [u8; 4] = *b"LGRL";
 const SEED: [u8; 4] = *b"LGR1";
@@ -209,6 +212,26 @@ pub(crate) struct State {
     pub(crate) update: Digest,
     pub(crate) image: ImageId,
     pub(crate) failed: ImageId,
+    pub(crate) places: Places,
+}
+
+/// Which key sets count, by their places in the key store (`docs/keys.md`); 0: the one built into the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// What updates are accepted under.
+    pub(crate) keys: u8,
+    /// What the confirmed image's update was accepted under.
+    pub(crate) base: u8,
+    /// The update that was started last counts under `base`, not under `keys`.
+    pub(crate) older: bool,
+}
+
+/// In the byte of `base`: the update started last counts under it.
+const OLDER: u8 = 0x80;
+
+impl Places {
+    /// The built-in set alone counts.
+    pub(crate) const NONE: Self = Self { keys: 0, base: 0, older: false };
 }
 
 impl State {
@@ -228,6 +251,7 @@ impl State {
             update: Digest([0; 32]),
             image: ImageId([0; 16]),
             failed: ImageId([0; 16]),
+            places: Places::NONE,
         }
     }
 
@@ -244,7 +268,8 @@ impl State {
             .put([self.limit, self.reason.map_or(0, |reason| reason as u8)])
             .put(self.update.0)
             .put(self.image.0)
-            .put(self.failed.0);
+            .put(self.failed.0)
+            .put([self.places.keys, self.places.base | if self.places.older { OLDER } else { 0 }]);
     }
 
     pub(crate) fn decode(body: &[u8; MAX_BODY]) -> Option<Self> {
@@ -265,7 +290,9 @@ impl State {
         let [limit, reason] = fields.take();
         let (limit, reason) = (*limit, Reason::of(*reason)?);
         let (update, image, failed) = (fields.take(), fields.take(), fields.take());
-        if *fields.take() != [0; 2] {
+        let [keys, base] = *fields.take();
+        let (base, older) = (base & !OLDER, base & OLDER != 0);
+        if keys > PLACES || base > PLACES {
             return None;
         }
         Some(Self {
@@ -281,6 +308,7 @@ impl State {
             update: Digest(*update),
             image: ImageId(*image),
             failed: ImageId(*failed),
+            places: Places { keys, base, older },
         })
     }
 }
@@ -408,6 +436,7 @@ mod tests {
                 update: Digest([1; 32]),
                 image: ImageId([2; 16]),
                 failed: ImageId([3; 16]),
+                places: Places { keys: 3, base: 1, older: true },
             };
             let body = encoded(|body| state.encode(2, body));
             assert_eq!((State::decode(&body), body[12], body[21]), (Some(state), number as u8, number as u8));
@@ -417,7 +446,7 @@ mod tests {
     #[test]
     fn values_out_of_their_tables_are_no_state() {
         let good = encoded(|body| State::new(Slot::A, 1).encode(2, body));
-        for (at, value) in [(12, 6), (13, 2), (21, 6), (86, 1), (87, 1)] {
+        for (at, value) in [(12, 6), (13, 2), (21, 6), (86, 4), (87, 4)] {
             let mut bad = good;
             bad[at] = value;
             assert_eq!(State::decode(&bad), None, "byte {at}");

@@ -1,6 +1,6 @@
 //! How one state leads to the next (`docs/records.md`, section 4).
 
-use super::payload::{Phase, Reason, State};
+use super::payload::{Phase, Places, Reason, State};
 use crate::digest::Digest;
 use crate::error::{Error, Stop};
 use crate::layout::{Slot, Strategy};
@@ -8,6 +8,13 @@ use crate::receipt::Verified;
 
 const TELL_THE_BOOTLOADER: Stop =
     Stop::Misuse("with another bootloader: try_next_by and confirm_by, which tell it as well");
+
+impl Places {
+    /// The update is confirmed: nothing older than the set it was accepted under counts any more.
+    fn settled(self) -> Self {
+        Self { base: if self.older { self.base } else { self.keys }, older: false, ..self }
+    }
+}
 
 impl State {
     /// An update of this manifest and image was accepted.
@@ -21,7 +28,19 @@ impl State {
             limit: 0,
             update,
             image: image.into(),
+            places: Places { older: false, ..self.places },
             ..self
+        }
+    }
+
+    /// A key set is in its place of the key store: it is trusted. What was accepted before and waits must be accepted anew, so
+    /// that its receipt is void.
+    #[cfg(feature = "rotation")]
+    pub(crate) fn trusting(self, place: u8) -> Self {
+        let places = Places { keys: place, older: false, ..self.places };
+        match self.phase {
+            Phase::Receiving | Phase::Pending => Self { phase: Phase::Receiving, places, ..self.void() },
+            _ => Self { places, ..self },
         }
     }
 
@@ -72,6 +91,7 @@ impl State {
             step: 0,
             limit: 0,
             reason: None,
+            places: self.places.settled(),
             ..self
         }
     }
@@ -119,6 +139,7 @@ impl State {
             step: 0,
             limit: 0,
             reason: None,
+            places: self.places.settled(),
             ..self
         }))
     }
