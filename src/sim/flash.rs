@@ -174,6 +174,11 @@ impl<const WRITE: usize, const READ: usize> Flash<WRITE, READ> {
         self.cells.power_on(&mut self.rng);
     }
 
+    /// Whether power is on: a cut leaves it off.
+    pub fn is_powered(&self) -> bool {
+        self.powered
+    }
+
     /// Make the unit at `address` read as an error until its sector is erased.
     pub fn fail_read(&mut self, address: u32) {
         self.cells.make_unreadable(address);

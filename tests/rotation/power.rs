@@ -1,0 +1,120 @@
+//! Power may fail in any flash operation of a rotation: the device goes on, and a set that was once seen to be trusted stays so.
+
+use lockgate::sim::{Error as FlashError, Flash, Outcome};
+use lockgate::{Control, Error, ErrorKind, Layout};
+
+use crate::kit::{send, Field, SELECT, SWAP};
+
+/// What is done, whatever was done before: one step of the story at a time, until all of it is.
+struct Story {
+    packages: [Vec<u8>; 2],
+}
+
+impl Story {
+    /// Two rotations, an update with each: the first changes all keys, the second the sign key again.
+    fn of(field: &Field) -> Self {
+        let people = &field.people;
+        let first = people.signed(&people.set(1, &[1], &[1]), &[0, 1]);
+        let second = people.signed(&people.set(2, &[2], &[1]), &[1]);
+        let package = |sets: &[&[u8]], by, minor| [sets.concat(), people.update(by, minor).bytes().to_vec()].concat();
+        Self { packages: [package(&[&first], 1, 1), package(&[&first, &second], 2, 2)] }
+    }
+
+    /// Installs and confirms what is still to come. Ends at a power cut.
+    fn tell(&self, field: &mut Field) -> Result<(), FlashError> {
+        for (counter, package) in (1..).zip(&self.packages) {
+            for _ in 0..6 {
+                boot(field)?;
+                let mut control = Control::new(&field.device, &mut field.flash);
+                control.confirm().or_else(cut)?;
+                if control.status().or_else(|error| cut(error).map(|_| unreachable!()))?.security_counter >= counter {
+                    break;
+                }
+                match send(&field.device, &mut field.flash, package) {
+                    Ok(receipt) => {
+                        Control::new(&field.device, &mut field.flash).try_next(receipt).or_else(cut)?;
+                    }
+                    Err(error) => cut(error)?,
+                }
+            }
+            let status = Control::new(&field.device, &mut field.flash).status();
+            let reached = status.map_err(|_| FlashError::PowerCut)?.security_counter;
+            assert!(reached >= counter, "it goes through in the end");
+        }
+        Ok(())
+    }
+}
+
+/// Errors but power cuts are made up for by trying again.
+fn cut(error: Error<FlashError>) -> Result<(), FlashError> {
+    match error {
+        Error::Flash(FlashError::PowerCut) => Err(FlashError::PowerCut),
+        error if error.kind() == ErrorKind::Bug => panic!("{error:?}"),
+        _ => Ok(()),
+    }
+}
+
+fn boot(field: &mut Field) -> Result<(), FlashError> {
+    let started = field.boot();
+    if !field.flash.is_powered() {
+        return Err(FlashError::PowerCut);
+    }
+    started.expect("an image is started");
+    Ok(())
+}
+
+/// The highest version that the device is seen to trust: each has a sign key of its own.
+fn trusted(field: &Field) -> usize {
+    let believed: Vec<usize> = (0..3).filter(|&by| field.believes(by)).collect();
+    assert_eq!(believed.len(), 1, "it trusts one set, and always one: {believed:?}");
+    believed[0]
+}
+
+#[track_caller]
+fn every_cut(layout: &'static Layout, signatures: bool, every: usize) {
+    let first = Field::new(layout, signatures);
+    let story = Story::of(&first);
+    let fresh = |flash: &Flash| Field { flash: flash.clone(), people: first.people.clone(), ..first };
+    let mut whole = fresh(&first.flash);
+    story.tell(&mut whole).expect("no cut");
+    let (from, to) = (first.flash.steps(), whole.flash.steps());
+    assert!(to - from > 40, "{} steps", to - from);
+    let mut cuts = 0;
+    for step in (from..to).step_by(every) {
+        for &outcome in Outcome::CLASSES {
+            let mut field = fresh(&first.flash);
+            field.flash.cut_at(step, outcome);
+            let told = story.tell(&mut field);
+            assert!(field.flash.cut_fired() && told.is_err(), "step {step}");
+            let mut seen = 0;
+            for _ in 0..3 {
+                field.flash.power_on();
+                boot(&mut field).expect("power is on");
+                let now = trusted(&field);
+                assert!(now >= seen, "step {step}, {outcome:?}: set {now} after set {seen}");
+                seen = now;
+            }
+            story.tell(&mut field).expect("power is on");
+            field.flash.power_on();
+            assert_eq!(trusted(&field), 2, "step {step}, {outcome:?}");
+            assert_eq!(field.flash.violations(), [], "step {step}, {outcome:?}");
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cuts");
+}
+
+#[test]
+fn a_rotation_survives_every_cut_where_the_boot_stage_selects_a_slot() {
+    every_cut(&SELECT, false, 5);
+}
+
+#[test]
+fn a_rotation_survives_every_cut_where_the_boot_stage_checks_signatures() {
+    every_cut(&SELECT, true, 29);
+}
+
+#[test]
+fn a_rotation_survives_every_cut_where_the_boot_stage_exchanges_the_slots() {
+    every_cut(&SWAP, false, 13);
+}

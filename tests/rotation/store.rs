@@ -1,0 +1,104 @@
+//! The key store: what it holds is believed whole or not at all, and a device that lost its keys takes nothing.
+
+use lockgate::sim::Flash;
+use lockgate::{Block, Error, Refusal, Updater};
+
+use crate::common::noise;
+use crate::kit::{Field, SELECT};
+
+/// A device that took set 1 (sign key 1) and confirmed an update by it.
+fn rotated(signatures: bool) -> Field {
+    let mut field = Field::new(&SELECT, signatures);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    let update = field.people.update(1, 1);
+    field.try_next(&[set], &update);
+    field.confirm();
+    field.boot().unwrap();
+    field
+}
+
+#[test]
+fn a_damaged_set_ends_updates_rather_than_bring_revoked_keys_back() {
+    let field = rotated(false);
+    let place = SELECT.keys_range().start;
+    // Prelude, body, signatures, check.
+    for at in [0, 9, 20, 90, 200, 300] {
+        let mut field = Field { flash: field.flash.clone(), people: field.people.clone(), ..field };
+        field.flash.rot(place + at, 3);
+        for update in [&b"anything"[..]] {
+            assert_eq!(field.send(&[], update).unwrap_err(), Error::Refused(Refusal::KeyStore), "byte {at}");
+        }
+        field.boot().expect("it still starts");
+    }
+}
+
+#[test]
+fn an_application_without_room_for_keys_takes_nothing_once_a_set_was_taken() {
+    let mut field = rotated(false);
+    let update = field.people.update(0, 2);
+    let mut block = Block::<1024>::new();
+    let mut updater = Updater::new(&field.device, &mut field.flash, &mut block);
+    let error = embedded_io::Write::write_all(&mut updater, update.bytes()).unwrap_err();
+    assert_eq!(error, Error::Refused(Refusal::KeyStore));
+}
+
+#[test]
+fn a_block_buffer_that_is_too_small_for_a_set_refuses_it_and_takes_updates() {
+    let mut field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[0, 1, 2], &[0, 1, 2]), &[0, 1, 2]);
+    let update = field.people.update(0, 1);
+    let mut ring = lockgate::Keyring::new();
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(&field.device, &mut field.flash, &mut block).keyring(&mut ring);
+    let error = embedded_io::Write::write_all(&mut updater, &[set, update.bytes().to_vec()].concat()).unwrap_err();
+    assert!(matches!(error, Error::Refused(Refusal::HeadTooLarge { .. })), "{error:?}");
+    drop(updater.install(update.bytes(), |_| ()).unwrap());
+}
+
+#[test]
+fn a_set_that_does_not_fit_its_place_is_refused_before_anything_is_erased() {
+    use lockgate::pack::{RoleKey, Signer, SigningKey};
+    let mut field = Field::new(&SELECT, false);
+    let mut keys: Vec<SigningKey> = (0..7).map(|_| SigningKey::generate()).collect();
+    let mut set = field.people.set(1, &[], &[0]);
+    set.keys.extend(keys.iter().map(|key| RoleKey { key: key.public_key(), sign: true, rotate: true }));
+    keys.push(field.people.rotate[0].clone());
+    let mut signers: Vec<&mut dyn Signer> = keys.iter_mut().map(|key| key as &mut dyn Signer).collect();
+    let large = crate::kit::sign_unchecked(&set, &mut signers);
+    let steps = field.flash.steps();
+    let mut ring = lockgate::Keyring::new();
+    let mut block = Block::<2048>::new();
+    let mut updater = Updater::new(&field.device, &mut field.flash, &mut block).keyring(&mut ring);
+    let error = embedded_io::Write::write_all(&mut updater, &large).unwrap_err();
+    assert_eq!(error, Error::Refused(Refusal::KeySetTooLarge { needed: 16 + 582 + 2 + 8 * 76 }));
+    drop(updater);
+    assert_eq!(field.flash.steps(), steps);
+}
+
+#[test]
+fn without_a_log_the_latest_set_is_found_again() {
+    for signatures in [false, true] {
+        let mut field = rotated(signatures);
+        let set = field.people.signed(&field.people.set(2, &[2], &[1]), &[1]);
+        field.send(&[set], b"").unwrap_err();
+        let records = SELECT.records_range();
+        field.flash.load(records.start, &vec![0xFF; records.len()]);
+        field.boot().expect("the image that counts under the set before");
+        assert_eq!((field.believes(0), field.believes(1), field.believes(2)), (false, false, true));
+    }
+}
+
+#[test]
+fn whatever_a_place_holds_nothing_but_a_whole_set_for_this_device_counts() {
+    let field = rotated(false);
+    let place = SELECT.keys_range().start;
+    for seed in 0..200 {
+        let mut flash: Flash = field.flash.clone();
+        flash.load(place, &noise(1024, seed));
+        let mut block = Block::<1024>::new();
+        let mut ring = lockgate::Keyring::new();
+        let mut updater = Updater::new(&field.device, &mut flash, &mut block).keyring(&mut ring);
+        let error = embedded_io::Write::write_all(&mut updater, b"x").unwrap_err();
+        assert_eq!(error, Error::Refused(Refusal::KeyStore));
+    }
+}
