@@ -29,7 +29,7 @@ pub const SWAP: Layout = Layout::new(&SMALL)
 
 pub type Outcome = Result<Verified, Error<lockgate::sim::Error>>;
 
-/// Three pairs of hands for each role: whoever is in a set is named by a number.
+/// Four pairs of hands for each role: whoever is in a set is named by a number.
 #[derive(Clone)]
 pub struct People {
     pub sign: Vec<SigningKey>,
@@ -40,7 +40,7 @@ pub struct People {
 
 impl People {
     pub fn new() -> Self {
-        let keys = || (0..3).map(|_| SigningKey::generate()).collect::<Vec<_>>();
+        let keys = || (0..4).map(|_| SigningKey::generate()).collect::<Vec<_>>();
         let (sign, rotate) = (keys(), keys());
         let probes = sign.iter().map(|key| release(key, 200, 200, &noise(600, 200)).bytes().to_vec()).collect();
         Self { sign, rotate, probes }

@@ -102,3 +102,16 @@ fn whatever_a_place_holds_nothing_but_a_whole_set_for_this_device_counts() {
         assert_eq!(error, Error::Refused(Refusal::KeyStore));
     }
 }
+
+#[test]
+fn no_place_is_erased_while_the_records_cannot_be_written() {
+    let mut field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    for address in SELECT.records_range().step_by(4) {
+        field.flash.fail_write(address);
+    }
+    let error = field.send(&[set], b"").unwrap_err();
+    assert_eq!(error.kind(), lockgate::ErrorKind::Flash);
+    assert_eq!(field.flash.erases_in(SELECT.keys_range()), 0);
+    assert!(field.believes(0) && !field.believes(1));
+}
