@@ -78,7 +78,7 @@ pub(crate) fn read(path: &Path) -> Result<Keys, Failure> {
     if bytes.starts_with(&MAGIC) {
         return Err(usage(&"a signed key set or a package, not a description: give the .json beside it"));
     }
-    if bytes.starts_with(b"-----BEGIN") {
+    if bytes.windows(10).any(|window| window == b"-----BEGIN") {
         return Err(usage(&"a PEM file, not the description of a key set: make one with `lockgate keys new`"));
     }
     parse(&bytes).map_err(|why| usage(&why))

@@ -53,6 +53,10 @@ impl Verdict {
         if version <= trusted.version {
             return Self::PassedOver(format!("not newer than the trusted key set {}", trusted.version));
         }
+        if version - trusted.version > 1 {
+            let why = format!("cannot follow key set {}: those between must come first", trusted.version);
+            return Self::Refused(why);
+        }
         match set.verify(trusted) {
             Ok(signed) => Self::Taken(signed),
             Err(refusal) => Self::Refused(why(set, trusted, refusal)),

@@ -44,7 +44,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             let why = "a description, which nobody signed: give the .lgk beside it, or leave --trusted out";
             return Err(Failure::usage(path.display(), why));
         }
-        return described(path, &description::read(path)?, &args);
+        let set = description::parse(&bytes).map_err(|why| Failure::usage(path.display(), why))?;
+        return described(path, &set, &args);
     }
     let refused = |why: &dyn std::fmt::Display| Failure::refused(path.display(), why);
     let (sets, update) = key_sets::split(&bytes).map_err(|refusal| refused(&refusal))?;
