@@ -250,6 +250,13 @@ fn each_package_of_several_bases_brings_the_key_sets() {
     for name in packages {
         let found = json(&desk.run(&["inspect", &name, "--json"]).good());
         assert_eq!((&found["key_sets"], &found["rotations"][0]["version"]), (&1.into(), &1.into()), "{name}");
+        if found["base_image"].is_null() {
+            desk.run(&["verify", &name, "--trusted", "keys-0.json"]).good();
+        } else {
+            let verified = ["one.bin", "two.bin"]
+                .map(|base| desk.run(&["verify", &name, "--trusted", "keys-0.json", "--base", base]).code == Some(0));
+            assert_eq!(verified.iter().filter(|good| **good).count(), 1, "{name}");
+        }
         assert!(index.contains(&found["package_size"].to_string()), "{name}: its size stands in {index}");
     }
 }

@@ -105,9 +105,8 @@ fn verify<'p>(
 ) -> Result<(Inspection<'p>, Verified), Failure> {
     let inspection = pack::inspect(package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
     trust.check(path, &inspection.manifest)?;
-    let keys = trust.keys;
     // Before memory is taken for an image size that nobody has vouched for.
-    inspection.verify(&keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+    inspection.verify(&trust.keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
     let base = match (inspection.manifest.base_image, base) {
         (None, None) => &[],
         (Some(BaseImage { size, digest }), None) => {
@@ -125,7 +124,7 @@ fn verify<'p>(
     // Wherever the image runs, there this device runs it.
     let address = inspection.manifest.load_address.unwrap_or_default();
     let (_, verified) =
-        device::install(path, package, &inspection, layout, (keys, knows), (Slot::B, base), [address; 2])?;
+        device::install(path, package, &inspection, layout, trust.built(knows), (Slot::B, base), [address; 2])?;
     Ok((inspection, verified))
 }
 

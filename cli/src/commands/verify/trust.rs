@@ -6,12 +6,14 @@ use lockgate::pack::Keys;
 use lockgate::{KeySet, Manifest, Refusal, Uuid};
 use serde_json::{json, Value};
 
+use crate::device::Built;
 use crate::failure::Failure;
 use crate::key_sets::{self, Found, Verdict};
 use crate::keys;
 use crate::table::Table;
 
 pub(super) struct Trust<'p> {
+    /// Those that may sign the update.
     pub(super) keys: KeySet<'static>,
     sets: Option<Sets<'p>>,
 }
@@ -22,6 +24,8 @@ struct Sets<'p> {
     version: u32,
     /// The device's vendor and class.
     device: (Uuid, Uuid),
+    /// The keys that it was built with, to sign and to rotate, and their version.
+    built: (KeySet<'static>, KeySet<'static>, u32),
 }
 
 impl<'p> Trust<'p> {
@@ -35,9 +39,18 @@ impl<'p> Trust<'p> {
         let (sets, _) = key_sets::split(package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
         let mut found = key_sets::read(&sets);
         let device = (trusted.vendor, trusted.class);
+        let built = (keys::with_role(&trusted, false)?, keys::with_role(&trusted, true)?, trusted.version);
         let last = key_sets::follow(&mut found, trusted).map_err(|why| Failure::refused(path.display(), why))?;
-        let sets = Some(Sets { found, version: last.version, device });
+        let sets = Some(Sets { found, version: last.version, device, built });
         Ok(Self { keys: keys::with_role(&last, false)?, sets })
+    }
+
+    /// The device that is to take the whole package, key sets and all.
+    pub(super) fn built<'k>(&self, knows: &'k [u16]) -> Built<'k> {
+        match self.sets {
+            None => Built { keys: self.keys, rotate: None, knows },
+            Some(Sets { built: (keys, rotate, version), .. }) => Built { keys, rotate: Some((rotate, version)), knows },
+        }
     }
 
     /// Refuses an update for other devices than the trusted key set is for.
