@@ -25,9 +25,9 @@ makes keys-1.lgk, for `lockgate pack --rotation`, and keys-1.json beside it,
 from which the next rotation goes on. Neither is ever overwritten.
 
 Rotate keys of both sets must sign, of each as many as its threshold says: a
-rotate key that is added signs for itself, one that is removed signs its own
-removal. --remove comes first: with --add-rotate of the same key it loses the
-role sign.
+key that is added counts for the new set, one that is removed for the old, one
+that stays for both. --remove comes first: with --add-rotate of the same key it
+loses the role sign.
 
 A key that stays where it is, in a smart card or with openssl, takes in place
 of --key (the command reads the 32-byte digest, and writes DER or r and s):
