@@ -111,3 +111,24 @@ fn no_place_is_erased_while_the_records_cannot_be_written() {
     assert_eq!(error.kind(), lockgate::ErrorKind::Flash);
     assert_eq!(field.flash.erases_in(SELECT.keys_range()), 0);
 }
+
+#[test]
+fn not_defended_whoever_has_a_threshold_of_rotate_keys_says_whom_to_trust() {
+    let mut field = Field::new(&SELECT, false);
+    let thiefs = field.people.set(1, &[3], &[3]);
+    let set = field.people.signed(&thiefs, &[0, 3]);
+    field.send(&[set], b"").unwrap_err();
+    assert_eq!((field.believes(0), field.believes(3)), (false, true));
+}
+
+#[test]
+fn not_defended_records_put_back_bring_revoked_keys_back() {
+    let mut field = Field::new(&SELECT, false);
+    let range = SELECT.records_range();
+    let before = field.flash.bytes()[range.start as usize..range.end as usize].to_vec();
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    field.send(&[set], b"").unwrap_err();
+    assert!(!field.believes(0));
+    field.flash.load(range.start, &before);
+    assert!(field.believes(0));
+}
