@@ -93,6 +93,10 @@ impl<H: Sha256> Machine<'_, H> {
             return;
         }
         self.keys_found(place, done);
+        if let (None, Some(rotation)) = (bytes, &mut self.rotation) {
+            // It may be read after a restart.
+            rotation.forget();
+        }
     }
 
     /// The place is read, as far as it is a set.

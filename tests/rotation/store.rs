@@ -1,5 +1,6 @@
 //! The key store: what it holds is believed whole or not at all, and a device that lost its keys takes nothing.
 
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::sim::Flash;
 use lockgate::{Block, Error, Refusal, Updater};
 
@@ -131,4 +132,52 @@ fn not_defended_records_put_back_bring_revoked_keys_back() {
     assert!(!field.believes(0));
     field.flash.load(range.start, &before);
     assert!(field.believes(0));
+}
+
+/// A flash that fails the first reads of the key store.
+struct Flaky(Flash, u32);
+
+impl ErrorType for Flaky {
+    type Error = lockgate::sim::Error;
+}
+
+impl ReadNorFlash for Flaky {
+    const READ_SIZE: usize = <Flash as ReadNorFlash>::READ_SIZE;
+
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        if self.1 > 0 && SELECT.keys_range().contains(&at) {
+            self.1 -= 1;
+            return Err(lockgate::sim::Error::Unreadable { address: at });
+        }
+        self.0.read(at, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Flaky {
+    const WRITE_SIZE: usize = <Flash as NorFlash>::WRITE_SIZE;
+    const ERASE_SIZE: usize = <Flash as NorFlash>::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        self.0.erase(from, to)
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0.write(at, bytes)
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_read_now_is_read_again_after_a_restart() {
+    let field = rotated(false);
+    let update = field.people.update(1, 2);
+    let (mut block, mut ring) = (Block::<1024>::new(), lockgate::Keyring::new());
+    let mut updater = Updater::new(&field.device, Flaky(field.flash, 1), &mut block).keyring(&mut ring);
+    let error = embedded_io::Write::write_all(&mut updater, update.bytes()).unwrap_err();
+    assert_eq!(error, Error::Refused(Refusal::KeyStore));
+    updater.restart();
+    drop(updater.install(update.bytes(), |_| ()).unwrap());
 }
