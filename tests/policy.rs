@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{leak, noise, trust, update, Bench, CLASS, OTHER, SMALL_LAYOUT, VENDOR};
+use common::{leak, noise, sha256, trust, update, Bench, CLASS, OTHER, SMALL_LAYOUT, VENDOR};
 use embedded_io::Write;
 use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::CRITICAL;
@@ -33,7 +33,11 @@ fn assert_refused(device: &Device<'_>, running: Running, bytes: &[u8], refusal: 
 }
 
 fn build(update: &Update, key: &SigningKey) -> Package {
-    update.clone().block_size(256).unwrap().build(&noise(700, 1), &mut [&mut key.clone()]).unwrap()
+    build_of(update, key, 700)
+}
+
+fn build_of(update: &Update, key: &SigningKey, size: usize) -> Package {
+    update.clone().block_size(256).unwrap().build(&noise(size, 1), &mut [&mut key.clone()]).unwrap()
 }
 
 #[test]
@@ -73,6 +77,15 @@ fn a_lower_version_at_the_same_counter_is_refused_unless_the_application_opts_in
     assert_eq!(offer(&bench.device.allow_downgrade(), bench.running, package.bytes()).0, Ok(()));
     bench.running.security_counter = 6;
     assert_eq!(offer(bench.device, bench.running, package.bytes()).0, Ok(()), "a greater counter permits it");
+}
+
+#[test]
+fn another_image_of_the_version_that_runs_is_taken_at_the_same_counter() {
+    let mut bench = Bench::new(&SMALL_LAYOUT);
+    bench.running.security_counter = 7;
+    bench.running.version = Version::new(1, 2, 3, 0);
+    bench.running.image = Some(sha256(&noise(700, 2)).into());
+    assert_eq!(offer(bench.device, bench.running, build(&update(), &bench.key).bytes()).0, Ok(()));
 }
 
 #[test]
@@ -171,6 +184,24 @@ fn a_swapped_image_is_judged_by_the_address_of_the_slot_it_will_run_in() {
     let in_b = Running { slot: Slot::B, ..bench.running };
     let (outcome, erases) = offer(&device, in_b, packed(0x1000).bytes());
     assert_eq!((outcome.unwrap_err().kind(), erases), (ErrorKind::Bug, 0), "slot B is where it would be written");
+}
+
+#[test]
+fn where_another_bootloader_starts_images_an_update_is_taken_while_none_waits_for_it() {
+    const FOREIGN: Layout = Layout::new(&common::SMALL)
+        .records(0..2048)
+        .slots(2048..2048 + 28 * 1024, 33 * 1024..61 * 1024)
+        .foreign()
+        .check();
+    let bench = Bench::new(&FOREIGN);
+    let mut flash: Flash = Flash::new(FOREIGN.geometry());
+    // Without records, and where the one before it is whole.
+    for size in [3000, 5000, 4000] {
+        let mut block = Block::<512>::new();
+        let package = build_of(&update(), &bench.key, size);
+        let receipt = Updater::new(bench.device, &mut flash, &mut block).install(package.bytes(), |_| ()).unwrap();
+        assert_eq!(receipt.slot(), Slot::B);
+    }
 }
 
 #[test]

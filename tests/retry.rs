@@ -176,6 +176,30 @@ fn install_reads_the_package_and_not_a_byte_more() {
     }
 }
 
+#[test]
+fn install_reads_a_head_in_its_parts_and_not_byte_by_byte() {
+    struct Counted<'p>(&'p [u8], u32);
+    impl ErrorType for Counted<'_> {
+        type Error = std::convert::Infallible;
+    }
+    impl Read for Counted<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Self::Error> {
+            self.1 += 1;
+            self.0.read(bytes)
+        }
+    }
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(100, 6);
+    let package = bench.pack(&image, 256);
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    let mut link = Counted(package.bytes(), 0);
+    let receipt = Updater::new(bench.device, &mut flash, &mut block).install(&mut link, |_| ()).unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+    // Prelude, manifest, the section's length, the entry, its signature; the block.
+    assert_eq!(link.1, 6);
+}
+
 /// Installs with one fault set by `fail`; goes on from `position()` after each error, three times at most.
 #[track_caller]
 fn survives(case: &Case, mut flash: Flash, expected: ErrorKind) -> Flash {
