@@ -74,7 +74,7 @@ impl Head {
 
     /// Whether it wants input: nothing waits for a check or a decision.
     pub(crate) fn is_receiving(&self) -> bool {
-        self.skip > 0 || !matches!(self.part, Part::Check(_) | Part::Complete)
+        !self.is_complete() && !matches!(self.part, Part::Check(_))
     }
 
     /// Bytes of input before it can be known how many follow.
