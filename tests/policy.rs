@@ -284,6 +284,26 @@ fn only_as_many_signatures_as_the_threshold_are_kept_in_the_trailer() {
 }
 
 #[test]
+fn a_head_that_fills_the_trailer_is_taken_and_one_byte_more_is_refused() {
+    let mut keys: Vec<SigningKey> = std::iter::repeat_with(SigningKey::generate).take(8).collect();
+    let device = leak(Device::new(&SMALL_LAYOUT, VENDOR, CLASS, trust(8, &keys.iter().collect::<Vec<_>>())));
+    let mut padded = |bytes: usize| {
+        let mut signers: Vec<&mut dyn Signer> = keys.iter_mut().map(|key| key as &mut dyn Signer).collect();
+        let update = update().block_size(256).unwrap().element(0x7000, &vec![7; bytes]).unwrap();
+        update.build(&noise(100, 1), &mut signers).unwrap()
+    };
+    let room = 1024 - padded(0).head().len();
+    let too_large = |needed| Err(Refusal::TrailerTooLarge { needed }.into());
+    for (more, expected) in [(0, Ok(())), (1, too_large(1025)), (2, too_large(1026))] {
+        let package = padded(room + more);
+        let mut flash: Flash = Flash::new(SMALL_LAYOUT.geometry());
+        let mut block = Block::<2048>::new();
+        let outcome = Updater::new(device, &mut flash, &mut block).write_all(package.bytes());
+        assert_eq!(outcome, expected, "a head of {} bytes", package.head().len());
+    }
+}
+
+#[test]
 fn the_application_sees_authentic_manifests_and_can_defer_or_refuse_before_anything_is_erased() {
     let bench = Bench::new(&SMALL_LAYOUT);
     let image = noise(700, 1);

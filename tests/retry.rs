@@ -305,6 +305,21 @@ fn a_write_that_lands_wrong_is_seen_by_the_read_back() {
 }
 
 #[test]
+fn finish_may_be_called_again_after_a_read_that_failed() {
+    let Case { bench, image, package, mut flash } = case();
+    let at = bench.layout.slot_range(bench.target()).start + 4096;
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+    updater.write_all(package.bytes()).unwrap();
+    updater.flash().fail_read(at);
+    assert!(matches!(updater.finish(), Err(Error::Flash(_))));
+    // It reads well the next time.
+    updater.flash().load(at, &image[4096..4100]);
+    let receipt = updater.finish().unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+}
+
+#[test]
 fn an_image_that_rots_before_the_end_is_found_by_the_final_hash() {
     let case = case();
     let slot = case.bench.layout.slot_range(case.bench.target());

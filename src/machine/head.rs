@@ -109,7 +109,7 @@ impl Head {
             let passed = usize::from(self.skip).min(rest.len());
             rest = rest.get(passed..).unwrap_or_default();
             self.skip = self.skip.saturating_sub(passed as u16);
-            if self.skip > 0 || !self.is_receiving() {
+            if !self.is_receiving() {
                 break;
             }
             let have = buffer.len();
