@@ -305,6 +305,17 @@ fn a_write_that_lands_wrong_is_seen_by_the_read_back() {
 }
 
 #[test]
+fn a_slot_that_was_changed_while_the_flash_was_lent_is_found_though_the_boot_stage_hashes() {
+    let Case { bench, package, mut flash, .. } = case();
+    let device = bench.device.final_hash(FinalHash::BootStage);
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(&device, &mut flash, &mut block);
+    updater.write_all(package.bytes()).unwrap();
+    updater.flash().rot(bench.layout.slot_range(bench.target()).start + 777, 3);
+    assert_eq!(updater.finish(), Err(Refusal::ImageDigest.into()));
+}
+
+#[test]
 fn finish_may_be_called_again_after_a_read_that_failed() {
     let Case { bench, image, package, mut flash } = case();
     let at = bench.layout.slot_range(bench.target()).start + 4096;
