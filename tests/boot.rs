@@ -383,7 +383,8 @@ fn a_swap_erases_each_sector_it_moves_once_and_leaves_the_others_alone() {
     assert_eq!(flash.violations(), []);
 }
 
-/// Step numbers, from the next one on, of the units that the next boot programs in the records, and the number of all steps.
+/// The steps, counted from the next one, in which the next boot programs a unit of the records; and how many it takes in
+/// all.
 fn steps_of_a_boot(bench: &Bench, flash: &Flash) -> (Vec<u64>, u64) {
     let mut flash = flash.clone().logged();
     let (first, mut step, mut records) = (flash.steps(), 0, Vec::new());

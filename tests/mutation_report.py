@@ -90,7 +90,7 @@ def tables(paths):
         pattern = pattern.replace("|", r"\|")
         out.append(f"| `{pattern}` | {count} | {reason} |")
     for file, function, reason in skips(sorted(counts)):
-        out.append(f"| `{function}` in `{file}`, by an attribute | | {reason} |")
+        out.append(f"| `{function}` in `{file}`, by an attribute | | {reason[:1].upper() + reason[1:]} |")
     tests = [arg for arg in config["additional_cargo_args"] if not arg.startswith("-")]
     out += ["", "Judged by the library's unit tests and " + ", ".join(f"`{test}`" for test in tests) + "."]
     return "\n".join(out), bad
@@ -100,7 +100,7 @@ def main():
     paths = [arg for arg in sys.argv[1:] if not arg.startswith("-")] or [OUTCOMES]
     text, bad = tables(paths)
     page = PAGE.read_text()
-    begin, end = "<!-- tables: written by tests/mutation_report.py -->\n", "\n<!-- end of the tables -->"
+    begin, end = "<!-- tables: written by tests/mutation_report.py -->\n", "\n\n<!-- end of the tables -->"
     head, rest = page.split(begin)
     current = head + begin + text + end + rest.split(end)[1]
     if "--check" not in sys.argv[1:]:
