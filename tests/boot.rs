@@ -4,12 +4,13 @@
 mod common;
 
 use common::{
-    ask, boot, leak, noise, provisioned, put, release, trust, Bench, Board, SMALL, SMALL_LAYOUT, SWAP_LAYOUT,
+    ask, boot, leak, noise, provisioned, put, release, trust, Bench, Board, CLASS, OTHER, SMALL, SMALL_LAYOUT,
+    SWAP_LAYOUT, VENDOR,
 };
 use lockgate::boot::{Boot, Check, CounterStore, NoImage};
-use lockgate::pack::SigningKey;
-use lockgate::sim::Flash;
-use lockgate::{Block, BootReason, Control, Layout, Reason, Slot, Updater, P256};
+use lockgate::pack::{SigningKey, Update};
+use lockgate::sim::{Flash, Landed, Op, Outcome};
+use lockgate::{Block, BootReason, Control, Layout, Reason, Slot, Updater, Uuid, Version, P256};
 
 /// A device with version 1.0, counter 1, in slot A.
 fn device(layout: &'static Layout) -> (Bench, Flash) {
@@ -47,6 +48,20 @@ fn a_new_image_has_three_attempts_and_the_old_one_comes_back() {
         let mut block = Block::<512>::new();
         let error = Updater::new(bench.device, &mut flash, &mut block).install(package.bytes(), |_| ()).unwrap_err();
         assert_eq!(error, lockgate::Refusal::FailedBefore.into());
+    }
+}
+
+#[test]
+fn a_new_image_has_as_many_attempts_as_the_device_says_and_one_at_the_least() {
+    for (said, limit) in [(0, 1), (1, 1), (5, 5)] {
+        let (bench, mut flash) = device(&SMALL_LAYOUT);
+        let device = bench.device.attempts(said);
+        boot(&device, &mut flash).unwrap();
+        ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+        for attempt in 1..=limit {
+            assert_eq!(boot(&device, &mut flash).unwrap().reason, BootReason::Trial { attempt, limit });
+        }
+        assert_eq!(boot(&device, &mut flash).unwrap().reason, BootReason::Reverted(Reason::NotConfirmed));
     }
 }
 
@@ -142,7 +157,64 @@ fn without_records_the_verified_image_of_the_highest_counter_and_version_is_star
         let mut flash: Flash = provisioned(&SMALL_LAYOUT, Slot::A, &a, &old);
         put(&mut flash, &SMALL_LAYOUT, Slot::B, &b, &new);
         flash.rot(SMALL_LAYOUT.slot_range(expected).start, 1);
-        assert_eq!(boot(bench.device, &mut flash).unwrap().slot, expected.other());
+        let launch = boot(bench.device, &mut flash).unwrap();
+        assert_eq!((launch.slot, launch.reason), (expected.other(), BootReason::Confirmed));
+    }
+}
+
+#[test]
+fn without_records_and_fuses_no_counter_is_too_low() {
+    for layout in [&SMALL_LAYOUT, &SWAP_LAYOUT] {
+        let bench = Bench::new(layout);
+        let image = noise(5000, 1);
+        let mut flash: Flash = provisioned(layout, Slot::A, &release(&bench.key, 0, 0, &image), &image);
+        assert_eq!(boot(bench.device, &mut flash).map(|launch| launch.slot), Ok(Slot::A));
+    }
+}
+
+#[test]
+fn a_signed_image_for_another_device_or_another_place_is_not_started() {
+    let (in_a, in_b) = (0x1000, 0x2000);
+    let image = noise(5000, 1);
+    let of = |vendor: Uuid, class: Uuid| Update::new(vendor, class, Version::new(1, 0, 0, 0), 1);
+    let mine = || of(VENDOR, CLASS);
+    let invalid = Err(NoImage::Invalid);
+    for (layout, slot, update, outcome) in [
+        (&SMALL_LAYOUT, Slot::A, mine().load_address(in_a), Ok(Slot::A)),
+        (&SMALL_LAYOUT, Slot::A, of(OTHER, CLASS).load_address(in_a), invalid),
+        (&SMALL_LAYOUT, Slot::A, of(VENDOR, OTHER).load_address(in_a), invalid),
+        (&SMALL_LAYOUT, Slot::A, mine().component(3).load_address(in_a), invalid),
+        (&SMALL_LAYOUT, Slot::A, mine().load_address(in_b), invalid),
+        (&SMALL_LAYOUT, Slot::B, mine().load_address(in_b), Ok(Slot::B)),
+        (&SMALL_LAYOUT, Slot::B, mine().load_address(in_a), invalid),
+        // It is copied to slot A before it runs.
+        (&SWAP_LAYOUT, Slot::B, mine().load_address(in_a), Ok(Slot::A)),
+        (&SWAP_LAYOUT, Slot::B, mine().load_address(in_b), invalid),
+    ] {
+        let bench = Bench::new(layout);
+        let package = update.block_size(512).unwrap().build(&image, &mut [&mut bench.key.clone()]).unwrap();
+        let mut flash: Flash = provisioned(layout, slot, &package, &image);
+        let launch = boot(&bench.device.load_addresses(in_a, in_b), &mut flash);
+        assert_eq!(launch.map(|launch| launch.slot), outcome, "in slot {slot}: {:?}", package.manifest());
+    }
+}
+
+#[test]
+fn an_unreadable_unit_behind_the_trailers_own_bytes_keeps_no_image_from_its_start() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(5000, 1);
+    // Ends in the middle of what is read at once.
+    let update = Update::new(VENDOR, CLASS, Version::new(1, 0, 0, 0), 1).element(0x7000, &[7; 100]).unwrap();
+    let package = update.block_size(512).unwrap().build(&image, &mut [&mut bench.key.clone()]).unwrap();
+    let good: Flash = provisioned(&SMALL_LAYOUT, Slot::A, &package, &image);
+    let trailer = SMALL_LAYOUT.slot_range(Slot::A).end - 1024;
+    for at in (package.head().len().next_multiple_of(32) as u32..1024).step_by(32) {
+        let mut flash = good.clone();
+        flash.fail_read(trailer + at);
+        assert!(boot(bench.device, &mut flash.clone()).is_ok(), "byte {at} of the trailer");
+        let mut board = Board::default();
+        let signed = Boot::with_signatures(bench.device, &mut flash, &mut board, P256).select();
+        assert!(signed.is_ok(), "byte {at} of the trailer, with signatures");
     }
 }
 
@@ -309,4 +381,85 @@ fn a_swap_erases_each_sector_it_moves_once_and_leaves_the_others_alone() {
     assert_eq!(moved, [2, 3, 4, 5, 6, 7, 8, 19, 20, 21, 22, 23, 24, 25, 26, 38]);
     assert!(moved.iter().all(|&sector| erased(sector) == 1));
     assert_eq!(flash.violations(), []);
+}
+
+/// The steps, counted from the next one, in which the next boot programs a unit of the records; and how many it takes in
+/// all.
+fn steps_of_a_boot(bench: &Bench, flash: &Flash) -> (Vec<u64>, u64) {
+    let mut flash = flash.clone().logged();
+    let (first, mut step, mut records) = (flash.steps(), 0, Vec::new());
+    boot(bench.device, &mut flash).unwrap();
+    for op in flash.log() {
+        match op {
+            Op::Write { at, len, .. } if *at < 2048 => {
+                records.extend(step..step + u64::from(len / 4));
+                step += u64::from(len / 4);
+            }
+            Op::Write { len, .. } => step += u64::from(len / 4),
+            Op::Erase { from, to } => step += u64::from((to - from) / 1024),
+        }
+    }
+    assert_eq!(first + step, flash.steps());
+    (records, step)
+}
+
+#[test]
+fn a_half_step_of_the_exchange_that_one_boot_counted_is_counted_by_the_next() {
+    let (bench, mut flash) = device(&SWAP_LAYOUT);
+    boot(bench.device, &mut flash).unwrap();
+    let image = noise(700, 2);
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &image));
+    let (records, all) = steps_of_a_boot(&bench, &flash);
+    let start = SWAP_LAYOUT.slot_range(Slot::A).start as usize;
+    // One bit of what was being written reads by chance, in each boot anew.
+    for (cut, seed) in records.iter().flat_map(|&cut| (0..4).map(move |seed| (cut, seed))) {
+        let mut first = flash.clone().seed(seed);
+        first.cut_at(first.steps() + cut, Landed::Nothing.marginal());
+        let mut board = Board::default();
+        let _ = Boot::new(bench.device, &mut first, &mut board).select();
+        assert!(first.cut_fired());
+        first.power_on();
+        for again in (0..all).step_by(29) {
+            let mut flash = first.clone();
+            flash.cut_at(flash.steps() + again, Landed::All.stable());
+            let mut board = Board::default();
+            let _ = Boot::new(bench.device, &mut flash, &mut board).select();
+            if !flash.cut_fired() {
+                break;
+            }
+            flash.power_on();
+            let launch = boot(bench.device, &mut flash).map(|launch| launch.reason);
+            assert!(matches!(launch, Ok(BootReason::Trial { .. })), "cuts in {cut} and {again}: {launch:?}");
+            assert_eq!(flash.bytes()[start..start + image.len()], image, "cuts in {cut} and {again}");
+        }
+    }
+}
+
+#[test]
+fn a_confirmation_that_was_cut_holds_once_a_boot_has_believed_it() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    boot(bench.device, &mut flash).unwrap();
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(3000, 2)));
+    boot(bench.device, &mut flash).unwrap();
+    let mut whole = flash.clone();
+    confirm(&bench, &mut whole);
+    let mut believed = 0;
+    for step in 0..whole.steps() - flash.steps() {
+        for (seed, outcome) in (0..).zip(Outcome::CLASSES) {
+            let mut flash = flash.clone().seed(seed);
+            flash.cut_at(flash.steps() + step, *outcome);
+            Control::new(bench.device, &mut flash).confirm().unwrap_err();
+            flash.power_on();
+            let first = boot(bench.device, &mut flash).unwrap();
+            for _ in 0..4 {
+                flash.power_off();
+                flash.power_on();
+                let launch = boot(bench.device, &mut flash).unwrap();
+                let holds = first.reason != BootReason::Confirmed || launch == first;
+                assert!(holds, "cut in {step}, {outcome:?}: {launch:?}");
+            }
+            believed += u32::from(first.reason == BootReason::Confirmed);
+        }
+    }
+    assert!(believed > 0);
 }

@@ -123,6 +123,21 @@ fn a_delta_of_another_image_than_the_one_that_runs_is_refused_before_the_first_e
 }
 
 #[test]
+fn a_delta_of_a_base_that_fills_its_slot_is_taken_and_of_one_byte_more_refused() {
+    let capacity = SMALL_LAYOUT.slot_capacity(Slot::A) as usize;
+    let base = noise(capacity + 1, 8);
+    let (fits, new) = (&base[..capacity], &base[..5000]);
+    refused::<512>(&Payload::delta(&base, new, None).unwrap(), running(&base), |refusal| {
+        matches!(refusal, Refusal::WrongBase { running: Some(_), .. })
+    });
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let package = pack(&bench, &Payload::delta(fits, new, None).unwrap(), 512);
+    let mut flash: Flash = flash(&bench, &package, fits, new);
+    let receipt = install::<4, 1, 512>(&bench, &mut flash, running(fits), package.bytes(), 500).unwrap();
+    bench.assert_installed(&flash, &package, new, &receipt);
+}
+
+#[test]
 fn a_window_larger_than_the_workspace_is_refused_before_the_first_erase() {
     let (old, new) = versions(5000);
     let large = |refusal: &Refusal| matches!(refusal, Refusal::WindowTooLarge { window: 2048, workspace: 256 });

@@ -13,7 +13,8 @@ use embedded_io::Write;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::sim::{Flash, Landed};
 use lockgate::{
-    asynch, Ack, Block, BootReason, Control, Error, Machine, Refusal, Slot, Step, UpdateState, Updater, P256,
+    asynch, Ack, Block, BootReason, Control, Decision, Error, Machine, Refusal, Slot, Stage, Step, UpdateState,
+    Updater, P256,
 };
 
 #[test]
@@ -223,6 +224,50 @@ fn a_driver_that_answers_for_records_in_pieces_is_told_so() {
         assert!(matches!(machine.ack(wrong), Err(Error::Misuse(_))));
     }
     machine.ack(Ack::Read(&bytes)).unwrap();
+}
+
+#[test]
+fn a_read_back_of_no_bytes_or_too_many_is_told_so_and_changes_nothing() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let package = release(&bench.key, 1, 2, &noise(3000, 2));
+    let mut block = Block::<512>::new();
+    let mut machine = Machine::<lockgate::Sha2>::new(bench.device, &mut block, 4);
+    let (mut rest, mut wrong) = (package.bytes(), 0);
+    loop {
+        match machine.step().unwrap() {
+            Step::Receive => rest = &rest[machine.feed(rest).unwrap()..],
+            Step::Verify(job) => {
+                let outcome = job.check(&mut P256);
+                machine.ack(Ack::Signature(&outcome)).unwrap();
+            }
+            Step::Offer => machine.ack(Ack::Decision(Decision::Accept)).unwrap(),
+            Step::Erase { from, to } => {
+                flash.erase(from, to).unwrap();
+                machine.ack(Ack::Done).unwrap();
+            }
+            Step::Write { at, bytes } => {
+                flash.write(at, bytes).unwrap();
+                machine.ack(Ack::Done).unwrap();
+            }
+            Step::Read { at, len } => {
+                let mut bytes = vec![0; len as usize + 1];
+                if machine.status().incoming.is_some() {
+                    assert!(matches!(machine.ack(Ack::Read(&[])), Err(Error::Misuse(_))));
+                    wrong += 1;
+                }
+                if machine.status().stage == Stage::Receiving {
+                    assert!(matches!(machine.ack(Ack::Read(&bytes)), Err(Error::Misuse(_))));
+                }
+                bytes.pop();
+                flash.read(at, &mut bytes).unwrap();
+                machine.ack(Ack::Read(&bytes)).unwrap();
+            }
+            Step::Stored => machine.finish().unwrap(),
+            Step::Complete => break,
+        }
+    }
+    assert!(wrong > 6, "{wrong} answers");
+    assert_eq!(machine.receipt().unwrap().manifest_digest(), package.manifest_digest());
 }
 
 #[test]

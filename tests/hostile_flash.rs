@@ -11,7 +11,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::boot::{Boot, CounterStore, Launch, NoImage};
 use lockgate::geometry::{Geometry, Run};
 use lockgate::sim::{Error as Fault, Flash, Landed};
-use lockgate::{Block, BootReason, Control, Device, Error, Layout, Refusal, Slot, Updater, P256};
+use lockgate::{Block, BootReason, Control, Device, Error, Layout, Reason, Refusal, Slot, Updater, P256};
 
 /// A boot that may be cut.
 fn select(device: &Device<'_>, flash: &mut Flash) -> Result<Launch, NoImage> {
@@ -56,6 +56,45 @@ impl NorFlash for Protected<'_> {
     }
     fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
         if at < self.1 {
+            return Err(Fault::WriteFailed { address: at });
+        }
+        self.0.write(at, bytes)
+    }
+}
+
+/// A flash that fails its first so many writes and erases, and counts those that succeed.
+struct Recovering<'f>(&'f mut Flash, u32, u32);
+impl Recovering<'_> {
+    fn fails(&mut self) -> bool {
+        let fails = self.1 > 0;
+        self.1 -= u32::from(fails);
+        self.2 += u32::from(!fails);
+        fails
+    }
+}
+impl ErrorType for Recovering<'_> {
+    type Error = Fault;
+}
+impl ReadNorFlash for Recovering<'_> {
+    const READ_SIZE: usize = 1;
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.0.read(at, bytes)
+    }
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+impl NorFlash for Recovering<'_> {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = 1;
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        if self.fails() {
+            return Err(Fault::EraseFailed { address: from });
+        }
+        self.0.erase(from, to)
+    }
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        if self.fails() {
             return Err(Fault::WriteFailed { address: at });
         }
         self.0.write(at, bytes)
@@ -172,6 +211,56 @@ fn an_image_that_does_not_verify_is_not_started_though_the_records_cannot_be_wri
         let slot = launch.map(|launch| launch.slot);
         assert_eq!(slot, if layout.swap_range().is_empty() { Ok(Slot::B) } else { Err(NoImage::Invalid) });
     }
+}
+
+#[test]
+fn a_record_that_could_not_be_written_is_written_by_the_same_boot_once_the_flash_can() {
+    let (bench, flash) = device(&SMALL_LAYOUT);
+    let package = release(&bench.key, 1, 2, &noise(3000, 2));
+    let mut written = [0, 0];
+    // However full the log is, and in whichever of its sectors.
+    for begun in 0..12 {
+        let mut flash = flash.clone();
+        for _ in 0..begun {
+            let mut block = Block::<512>::new();
+            Updater::new(bench.device, &mut flash, &mut block).write_all(package.head()).unwrap();
+        }
+        ask(&bench, &mut flash, &package);
+        for _ in 0..3 {
+            boot(bench.device, &mut flash).unwrap();
+        }
+        for failures in 0..60 {
+            let mut flash = flash.clone();
+            let mut board = Board::default();
+            let mut stage = Boot::new(bench.device, Recovering(&mut flash, failures, 0), &mut board);
+            let launch = stage.select().unwrap();
+            assert_eq!(launch.reason, BootReason::Reverted(Reason::NotConfirmed));
+            let succeeded = stage.release().2 > 0;
+            let reason = Control::new(bench.device, &mut flash).status().unwrap().reason;
+            let expected = if succeeded { launch.reason } else { BootReason::Trial { attempt: 3, limit: 3 } };
+            assert_eq!(reason, expected, "{begun} begun before, {failures} failures");
+            written[usize::from(succeeded)] += 1;
+        }
+    }
+    assert!(written[0] > 0 && written[1] > 0, "{written:?}");
+}
+
+#[test]
+fn an_attempt_that_cannot_be_counted_is_none_where_there_is_another_image() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    let mut board = Board::default();
+    let launch = Boot::new(bench.device, Protected(&mut flash, 2048), &mut board).select().unwrap();
+    assert_eq!((launch.slot, launch.reason, board.armed), (Slot::A, BootReason::Confirmed, 0));
+
+    // After an exchange there is none: it is started under the watchdog.
+    let (bench, mut flash) = device(&SWAP_LAYOUT);
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    boot(bench.device, &mut flash).unwrap();
+    let mut board = Board::default();
+    let launch = Boot::new(bench.device, Protected(&mut flash, 2048), &mut board).select().unwrap();
+    assert!(matches!(launch.reason, BootReason::Trial { .. }), "{launch:?}");
+    assert_eq!((launch.slot, board.armed), (Slot::A, 1));
 }
 
 #[test]

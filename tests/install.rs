@@ -65,6 +65,18 @@ fn sectors_smaller_than_the_trailer_and_than_a_block_are_served() {
 }
 
 #[test]
+fn a_manifest_says_how_long_its_package_is() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    for size in SIZES {
+        for block in BLOCKS {
+            let package = bench.pack(&noise(size, 1), block);
+            let said = package.head().len() + package.manifest().payload_size() as usize;
+            assert_eq!(said, package.bytes().len(), "{size} bytes in blocks of {block}");
+        }
+    }
+}
+
+#[test]
 fn an_image_that_fills_the_slot_to_the_trailer_fits_and_one_byte_more_does_not() {
     let bench = Bench::new(&SMALL_LAYOUT);
     let capacity = SMALL_LAYOUT.slot_capacity(bench.target());

@@ -5,8 +5,13 @@
 #   tests/mutation.sh                       all of it: hours
 #   tests/mutation.sh -F src/trust.rs       one file of them; other options of `cargo mutants` as well
 #   tests/mutation.sh --list                what would be changed
+#
+# docs/mutation.md has the outcome of a whole run: tests/mutation_report.py writes it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v cargo-mutants >/dev/null || { echo "error: cargo install cargo-mutants --locked" >&2 && exit 2; }
+# Nobody debugs a mutant, and without the tables it links sooner.
+export CARGO_PROFILE_DEV_DEBUG=none
 # A report beside the sources would be taken for them.
-exec cargo mutants --output target/mutation --no-shuffle "$@"
+mkdir -p target/mutation
+exec cargo mutants --output target/mutation --jobs 1 --no-shuffle "$@"

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{leak, noise, trust, update, Bench, CLASS, OTHER, SMALL_LAYOUT, VENDOR};
+use common::{leak, noise, sha256, trust, update, Bench, CLASS, OTHER, SMALL_LAYOUT, VENDOR};
 use embedded_io::Write;
 use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::CRITICAL;
@@ -33,7 +33,11 @@ fn assert_refused(device: &Device<'_>, running: Running, bytes: &[u8], refusal: 
 }
 
 fn build(update: &Update, key: &SigningKey) -> Package {
-    update.clone().block_size(256).unwrap().build(&noise(700, 1), &mut [&mut key.clone()]).unwrap()
+    build_of(update, key, 700)
+}
+
+fn build_of(update: &Update, key: &SigningKey, size: usize) -> Package {
+    update.clone().block_size(256).unwrap().build(&noise(size, 1), &mut [&mut key.clone()]).unwrap()
 }
 
 #[test]
@@ -73,6 +77,15 @@ fn a_lower_version_at_the_same_counter_is_refused_unless_the_application_opts_in
     assert_eq!(offer(&bench.device.allow_downgrade(), bench.running, package.bytes()).0, Ok(()));
     bench.running.security_counter = 6;
     assert_eq!(offer(bench.device, bench.running, package.bytes()).0, Ok(()), "a greater counter permits it");
+}
+
+#[test]
+fn another_image_of_the_version_that_runs_is_taken_at_the_same_counter() {
+    let mut bench = Bench::new(&SMALL_LAYOUT);
+    bench.running.security_counter = 7;
+    bench.running.version = Version::new(1, 2, 3, 0);
+    bench.running.image = Some(sha256(&noise(700, 2)).into());
+    assert_eq!(offer(bench.device, bench.running, build(&update(), &bench.key).bytes()).0, Ok(()));
 }
 
 #[test]
@@ -174,6 +187,24 @@ fn a_swapped_image_is_judged_by_the_address_of_the_slot_it_will_run_in() {
 }
 
 #[test]
+fn where_another_bootloader_starts_images_an_update_is_taken_while_none_waits_for_it() {
+    const FOREIGN: Layout = Layout::new(&common::SMALL)
+        .records(0..2048)
+        .slots(2048..2048 + 28 * 1024, 33 * 1024..61 * 1024)
+        .foreign()
+        .check();
+    let bench = Bench::new(&FOREIGN);
+    let mut flash: Flash = Flash::new(FOREIGN.geometry());
+    // Without records, and where the one before it is whole.
+    for size in [3000, 5000, 4000] {
+        let mut block = Block::<512>::new();
+        let package = build_of(&update(), &bench.key, size);
+        let receipt = Updater::new(bench.device, &mut flash, &mut block).install(package.bytes(), |_| ()).unwrap();
+        assert_eq!(receipt.slot(), Slot::B);
+    }
+}
+
+#[test]
 fn a_flash_smaller_than_its_layout_is_found_before_the_first_erase() {
     let bench = Bench::new(&SMALL_LAYOUT);
     let package = build(&update(), &bench.key);
@@ -250,6 +281,26 @@ fn only_as_many_signatures_as_the_threshold_are_kept_in_the_trailer() {
     assert_eq!(trailer[signed..signed + 2], 76u16.to_le_bytes(), "the section is as long as what was kept");
     assert_eq!(trailer[signed + 2..kept], package.head()[signed + 2..kept]);
     assert_eq!(trailer[kept..kept + 76], [0xFF; 76]);
+}
+
+#[test]
+fn a_head_that_fills_the_trailer_is_taken_and_one_byte_more_is_refused() {
+    let mut keys: Vec<SigningKey> = std::iter::repeat_with(SigningKey::generate).take(8).collect();
+    let device = leak(Device::new(&SMALL_LAYOUT, VENDOR, CLASS, trust(8, &keys.iter().collect::<Vec<_>>())));
+    let mut padded = |bytes: usize| {
+        let mut signers: Vec<&mut dyn Signer> = keys.iter_mut().map(|key| key as &mut dyn Signer).collect();
+        let update = update().block_size(256).unwrap().element(0x7000, &vec![7; bytes]).unwrap();
+        update.build(&noise(100, 1), &mut signers).unwrap()
+    };
+    let room = 1024 - padded(0).head().len();
+    let too_large = |needed| Err(Refusal::TrailerTooLarge { needed }.into());
+    for (more, expected) in [(0, Ok(())), (1, too_large(1025)), (2, too_large(1026))] {
+        let package = padded(room + more);
+        let mut flash: Flash = Flash::new(SMALL_LAYOUT.geometry());
+        let mut block = Block::<2048>::new();
+        let outcome = Updater::new(device, &mut flash, &mut block).write_all(package.bytes());
+        assert_eq!(outcome, expected, "a head of {} bytes", package.head().len());
+    }
 }
 
 #[test]

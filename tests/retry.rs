@@ -176,6 +176,30 @@ fn install_reads_the_package_and_not_a_byte_more() {
     }
 }
 
+#[test]
+fn install_reads_a_head_in_its_parts_and_not_byte_by_byte() {
+    struct Counted<'p>(&'p [u8], u32);
+    impl ErrorType for Counted<'_> {
+        type Error = std::convert::Infallible;
+    }
+    impl Read for Counted<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Self::Error> {
+            self.1 += 1;
+            self.0.read(bytes)
+        }
+    }
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(100, 6);
+    let package = bench.pack(&image, 256);
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    let mut link = Counted(package.bytes(), 0);
+    let receipt = Updater::new(bench.device, &mut flash, &mut block).install(&mut link, |_| ()).unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+    // Prelude, manifest, the section's length, the entry, its signature; the block.
+    assert_eq!(link.1, 6);
+}
+
 /// Installs with one fault set by `fail`; goes on from `position()` after each error, three times at most.
 #[track_caller]
 fn survives(case: &Case, mut flash: Flash, expected: ErrorKind) -> Flash {
@@ -278,6 +302,32 @@ fn a_write_that_lands_wrong_is_seen_by_the_read_back() {
         assert!(matches!(error, Error::Mismatch { address } if address <= at && at < address + 256), "{error}");
         assert_eq!(updater.status().stage, Stage::Waiting);
     }
+}
+
+#[test]
+fn a_slot_that_was_changed_while_the_flash_was_lent_is_found_though_the_boot_stage_hashes() {
+    let Case { bench, package, mut flash, .. } = case();
+    let device = bench.device.final_hash(FinalHash::BootStage);
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(&device, &mut flash, &mut block);
+    updater.write_all(package.bytes()).unwrap();
+    updater.flash().rot(bench.layout.slot_range(bench.target()).start + 777, 3);
+    assert_eq!(updater.finish(), Err(Refusal::ImageDigest.into()));
+}
+
+#[test]
+fn finish_may_be_called_again_after_a_read_that_failed() {
+    let Case { bench, image, package, mut flash } = case();
+    let at = bench.layout.slot_range(bench.target()).start + 4096;
+    let mut block = Block::<512>::new();
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+    updater.write_all(package.bytes()).unwrap();
+    updater.flash().fail_read(at);
+    assert!(matches!(updater.finish(), Err(Error::Flash(_))));
+    // It reads well the next time.
+    updater.flash().load(at, &image[4096..4100]);
+    let receipt = updater.finish().unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
 }
 
 #[test]

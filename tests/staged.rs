@@ -37,3 +37,17 @@ fn a_slot_that_is_not_whole_is_nothing_staged_and_keeps_its_checkpoint() {
         bench.assert_installed(&flash, &package, &image, &receipt);
     }
 }
+
+#[test]
+fn what_is_staged_counts_as_written_while_it_is_hashed() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(5000, 4);
+    let package = bench.pack(&image, 512);
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    Updater::new(bench.device, &mut flash, &mut block).write_all(package.bytes()).unwrap();
+    flash.fail_read(SMALL_LAYOUT.slot_range(bench.target()).start + 4000);
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+    assert!(matches!(updater.staged(), Err(Error::Flash(_))));
+    assert_eq!(updater.progress().written, 5000);
+}

@@ -56,8 +56,9 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let rank = |trailer: &Trailer| (trailer.security_counter, trailer.version);
         let state = match (a, b) {
             (None, Some(b)) if swap => {
-                let state = State::new(Slot::A, floor).receiving(b.digest, b.image_digest, b.security_counter);
-                State { phase: Phase::Pending, ..state }
+                let mut state = State::new(Slot::A, floor).receiving(b.digest, b.image_digest, b.security_counter);
+                state.phase = Phase::Pending;
+                state
             }
             (Some(a), Some(b)) if rank(&b) > rank(&a) => State::new(Slot::B, b.security_counter),
             (None, Some(b)) => State::new(Slot::B, b.security_counter),

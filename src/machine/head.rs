@@ -118,7 +118,7 @@ impl Head {
 
     /// Whether it wants input: nothing waits for a check or a decision.
     pub(crate) fn is_receiving(&self) -> bool {
-        self.skip > 0 || !matches!(self.part, Part::Check(_) | Part::Complete)
+        !self.is_complete() && !matches!(self.part, Part::Check(_))
     }
 
     /// Bytes of input before it can be known how many follow.
@@ -153,7 +153,7 @@ impl Head {
             let passed = usize::from(self.skip).min(rest.len());
             rest = rest.get(passed..).unwrap_or_default();
             self.skip = self.skip.saturating_sub(passed as u16);
-            if self.skip > 0 || !self.is_receiving() {
+            if !self.is_receiving() {
                 break;
             }
             let have = buffer.len();

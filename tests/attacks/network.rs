@@ -3,10 +3,10 @@
 use embedded_io::Write;
 use lockgate::pack::SigningKey;
 use lockgate::sim::Flash;
-use lockgate::{Block, BootReason, Control, Error, Refusal, Slot, Updater};
+use lockgate::{Block, BootReason, Control, Error, KeyId, Refusal, Slot, Updater};
 
 use crate::common::{boot, device, noise, release, SMALL_LAYOUT};
-use crate::kit::{offer, Budget, Spent};
+use crate::kit::{entry, entry_by, offer, signed, update_digest, with_entries, Budget, Spent};
 
 /// Slot B as it is.
 fn slot_b(flash: &Flash) -> Vec<u8> {
@@ -73,13 +73,18 @@ fn a_truncated_package_gives_no_receipt_and_no_trial() {
 fn endless_data_behind_the_package_is_not_read() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     let package = release(&bench.key, 1, 2, &noise(2000, 2));
-    let link = package.bytes().iter().copied().chain(std::iter::repeat(0xEE));
-    let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
-    let mut link = Budget { link, reads: 1000, bytes: usize::MAX };
-    let _receipt = updater.install(&mut link, |_| ()).expect("it ends by itself");
-    assert_eq!(link.link.next(), Some(0xEE), "not a byte behind the last block was taken");
-    assert_eq!(link.link.next(), Some(0xEE));
+    // An image of one byte behind an entry of one byte: shorter than any part of a head.
+    let short = release(&bench.key, 1, 2, &noise(1, 2));
+    let good = entry_by(&bench.key, &update_digest(signed(&short)));
+    let short = with_entries(&short, &[good, entry(2, KeyId([1; 8]), &[7])]);
+    for bytes in [package.bytes(), &short] {
+        let link = bytes.iter().copied().chain(std::iter::repeat_n(0xEE, 1 << 20));
+        let mut block = Block::<512>::new();
+        let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+        let mut link = Budget { link, reads: 1000, bytes: usize::MAX };
+        let _receipt = updater.install(&mut link, |_| ()).expect("it ends by itself");
+        assert_eq!(link.link.count(), 1 << 20, "not a byte behind the last block was taken");
+    }
     // Pushed at it, they are refused.
     let long = [package.bytes(), &[0xEE]].concat();
     assert_eq!(offer(bench.device, &mut flash, &long), Err(Refusal::Trailing.into()));
