@@ -108,17 +108,22 @@ impl Head {
     /// Whether enough keys have signed the key set at the front of the buffer.
     #[cfg(feature = "rotation")]
     pub(crate) fn is_signed_key_set(&self) -> bool {
-        self.is_key_set() && self.skip == 0 && self.part == Part::Complete
+        self.is_through() && self.is_key_set()
     }
 
-    /// Whether all is authenticated.
+    /// Whether all of the object's head is there, and enough have signed it.
+    fn is_through(&self) -> bool {
+        self.skip == 0 && self.part == Part::Complete
+    }
+
+    /// Whether the update is authenticated.
     pub(crate) fn is_complete(&self) -> bool {
-        self.skip == 0 && self.part == Part::Complete && !self.is_key_set()
+        self.is_through() && !self.is_key_set()
     }
 
     /// Whether it wants input: nothing waits for a check or a decision.
     pub(crate) fn is_receiving(&self) -> bool {
-        !self.is_complete() && !matches!(self.part, Part::Check(_))
+        !self.is_through() && !matches!(self.part, Part::Check(_))
     }
 
     /// Bytes of input before it can be known how many follow.

@@ -140,8 +140,13 @@ fn a_record_that_failed_and_may_hold_all_the_same_names_no_place_that_is_erased_
 }
 
 #[test]
+fn a_rotation_survives_cuts_here_and_there() {
+    every_cut(&SELECT, true, 97);
+}
+
+#[test]
 fn a_rotation_survives_every_cut_where_the_boot_stage_selects_a_slot() {
-    every_cut(&SELECT, false, 7);
+    every_cut(&SELECT, false, 11);
 }
 
 #[test]
@@ -151,5 +156,5 @@ fn a_rotation_survives_every_cut_where_the_boot_stage_checks_signatures() {
 
 #[test]
 fn a_rotation_survives_every_cut_where_the_boot_stage_exchanges_the_slots() {
-    every_cut(&SWAP, false, 13);
+    every_cut(&SWAP, false, 17);
 }
