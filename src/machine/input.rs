@@ -35,7 +35,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.at < self.position
     }
 
-    /// Takes input, at most to the end of a block or to the next step that is not [`Step::Receive`]. Gives
+    /// Takes input, at most to the end of a block or to the next step that is not [`Step::Receive`](super::Step::Receive). Gives
     /// the bytes taken.
     ///
     /// # Errors
