@@ -38,6 +38,10 @@ impl Key {
         public_key_pem(&self.0.public_key()).expect("a point of the curve")
     }
 
+    pub(crate) fn into_signer(self) -> SigningKey {
+        self.0
+    }
+
     /// x || y.
     pub(crate) fn point(&self) -> [u8; 64] {
         self.0.public_key().0
