@@ -65,7 +65,7 @@ impl<'d> Device<'d> {
 
     /// The keys that may sign key sets, a threshold of them. With them, a key store in the layout
     /// ([`keys`](crate::LayoutBuilder::keys)) and a [`Keyring`](crate::Keyring) lent to the updater, the device takes other keys in the
-    /// field; without, it passes key sets over. `lockgate keys inspect` prints them as a Rust `const`.
+    /// field; without, it passes key sets over. `lockgate keys inspect --rust` prints them as a Rust `const`.
     #[cfg(feature = "rotation")]
     #[must_use]
     pub const fn rotate_keys(mut self, keys: KeySet<'d>) -> Self {

@@ -155,7 +155,8 @@ impl SignatureJob<'_> {
         #[cfg(not(feature = "rotation"))]
         let points = true;
         let valid = points && verifier.verify(self.key, self.digest, self.signature);
-        CheckedSignature { key: *self.id, digest: *self.digest, signature: *self.signature, valid }
+        let verdict = Verdict::of(valid);
+        CheckedSignature { key: *self.id, digest: *self.digest, signature: *self.signature, verdict }
     }
 }
 
@@ -165,11 +166,62 @@ pub struct CheckedSignature {
     key: KeyId,
     digest: Digest,
     signature: [u8; 64],
-    pub(crate) valid: bool,
+    pub(crate) verdict: Verdict,
+}
+
+/// What came of a check, or of several added up: a number that no single flipped bit or skipped branch makes right.
+///
+/// A decision is made twice: where an outcome comes in, by a branch, and before anything is done for it, by the sum, to which an
+/// outcome is added whatever the branch did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict(u32);
+
+impl Verdict {
+    pub(crate) const NONE: Self = Self(0);
+    const VALID: u32 = 0x3C5A_96E1;
+
+    fn of(valid: bool) -> Self {
+        Self(Self::VALID.wrapping_mul(valid.into()))
+    }
+
+    pub(crate) fn is_valid(self) -> bool {
+        self.0 == Self::VALID
+    }
+
+    /// With another outcome.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    /// Whether it is the sum of so many checks that came out well.
+    pub(crate) fn is_of(self, checks: u8) -> bool {
+        // Nor is it left out by a compiler that follows the branch before.
+        core::hint::black_box(self.0) == Self::VALID.wrapping_mul(checks.into())
+    }
 }
 
 impl CheckedSignature {
     pub(crate) fn is_for(&self, key: &KeyId, digest: &Digest, signature: &[u8; 64]) -> bool {
         self.key == *key && self.digest == *digest && self.signature == *signature
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict;
+
+    #[test]
+    fn a_sum_of_outcomes_is_right_for_that_many_good_checks_alone() {
+        let (good, bad) = (Verdict::of(true), Verdict::of(false));
+        assert!(good.is_valid() && !bad.is_valid());
+        assert!(Verdict::NONE.is_of(0) && good.is_of(1) && good.and(good).is_of(2));
+        for (sum, checks) in [(good.and(bad), 2), (bad, 1), (good, 2), (good.and(good), 1), (Verdict::NONE, 1)] {
+            assert!(!sum.is_of(checks), "{sum:?} of {checks}");
+        }
+        for bit in 0..32 {
+            let flipped = |verdict: Verdict| Verdict(verdict.0 ^ 1 << bit);
+            assert!(!flipped(good).is_valid() && !flipped(bad).is_valid(), "bit {bit}");
+            assert!((0..=32).all(|checks| !flipped(good.and(good)).is_of(checks)), "bit {bit}");
+        }
     }
 }

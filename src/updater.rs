@@ -112,6 +112,13 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self
     }
 
+    /// The version of the key set that updates are judged by, to report it to a server: known once a byte was written, or
+    /// `install` was called.
+    #[cfg(feature = "rotation")]
+    pub fn key_set_version(&self) -> u32 {
+        self.machine.key_set_version()
+    }
+
     /// What runs, from one who knows it better than the records and the running image's trailer: a tool, or an application
     /// under another bootloader. Version and image are taken as they are, the security counter if it is above the
     /// records', the slot if there are no records.

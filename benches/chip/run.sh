@@ -105,6 +105,7 @@ measure_all() {
     target=thumbv7em-none-eabi
     build "$out/m4" p256 empty loop copy sha256 verify install install-twice install-next stub
     build "$out/m4" p256,decode install-heatshrink install-delta
+    build "$out/m4" p256,rotation install-rotate
     build "$out/m4" asm verify-asm install-asm
     build "$out/m4" embassy embassy
     build "$out/m4-large" p256,large-blocks install
@@ -116,10 +117,12 @@ measure_all() {
     target=thumbv6m-none-eabi
     build "$out/m0" p256 empty copy sha256 verify install
     build "$out/m0" p256,decode install-heatshrink install-delta
+    build "$out/m0" p256,rotation install-rotate
     build "$out/m0-large" p256,large-blocks install
     build "$out/m0" embassy embassy
     build_lx106 "$out/lx106" p256 empty loop copy sha256 verify install stub
     build_lx106 "$out/lx106" p256,decode install-heatshrink install-delta
+    build_lx106 "$out/lx106" p256,rotation install-rotate
     build_lx106 "$out/lx106-large" p256,large-blocks install
     build_lx106 "$out/lx106" embassy embassy
     local core
@@ -141,8 +144,9 @@ panics() {
     target=thumbv7em-none-eabi
     build "$out/panics" p256 install-next -- --config profile.release.debug=1
     build "$out/panics" p256,decode install-delta -- --config profile.release.debug=1
+    build "$out/panics" p256,rotation install-rotate -- --config profile.release.debug=1
     local elf
-    for elf in "$out"/panics/install-{next,delta}; do
+    for elf in "$out"/panics/install-{next,delta,rotate}; do
         echo "${elf##*/}:"
         binutil objdump -d -C --no-show-raw-insn "$elf" >"$elf.code"
         python3 panics.py calls <"$elf.code" >"$elf.calls"
@@ -158,6 +162,7 @@ where() { # run|sizes PROGRAM
     case $2 in
         *-asm) features=asm ;;
         *-heatshrink | *-delta) features=p256,decode ;;
+        *-rotate) features=p256,rotation ;;
     esac
     build "$out/where" "$features" "$2" -- --config profile.release.debug=1
     "log_$1" "$elf" | python3 where.py "$1" "$elf.counts" >"$elf.addresses"

@@ -20,7 +20,7 @@ TICKS = {"m4": 40, "m0": 40, "lx106": 25}
 TOLERANCE = 0.03
 # What is lockgate's: held to the budgets.
 BUDGETED = ("sha256", "verify", "verify-asm", "install", "install-twice", "install-next", "install-asm",
-            "install-heatshrink", "install-delta", "stub")
+            "install-heatshrink", "install-delta", "install-rotate", "stub")
 BEGIN, END = "<!-- figures: written by {} -->", "<!-- end of figures -->"
 
 CORES = {
@@ -46,6 +46,7 @@ NAMES = {
     "install-asm": "**install**, assembly",
     "install-heatshrink": "install, heatshrink W8/L4",
     "install-delta": "install, delta heatshrink W8/L7",
+    "install-rotate": "install, keys that change",
     "embassy": "embassy-boot 0.7 + salty",
 }
 # Millions of instructions, KiB net, KiB of stack (which the machine lies on), own instructions per byte.
@@ -187,7 +188,7 @@ def table(figures, on_host):
             rows.append("| " + " | ".join(row) + " |")
     own = {core: figures[f"{core}/stub"]["bytes"] for core in OWN_CODE}
     own = ", ".join(f"{CORES[core]} {size:,}{over(size, OWN_CODE[core])}" for core, size in own.items())
-    rows += ["", f"Code without cryptography, in bytes: {own}; target on a Cortex-M4: {OWN_CODE['m4']:,}.", "", *decoders(figures)]
+    rows += ["", f"Code without cryptography, in bytes: {own}; target on a Cortex-M4: {OWN_CODE['m4']:,}.", "", *decoders(figures), "", rotation(figures)]
     if on_host is not None:
         rows.append("")
         rows.append(f"Host, 16 MiB in blocks of 4 KiB, SHA-256 in {on_host['sha256_in']}: {on_host['ratio']} of the speed of "
@@ -207,6 +208,16 @@ def decoders(figures):
         rows.append(f"| {CORES[core]} | {NAMES[program].removeprefix('install, ')} | {figure['package'] / IMAGE * 100:.0f} % of the image "
                     f"| {code} | {ram} | {work:.0f} |")
     return rows + ["", f"Targets of a decoder: {DECODER[0]:,} bytes of code, {DECODER[1]:,} of RAM, of which 512 are window and piece."]
+
+
+def rotation(figures):
+    """What a device pays that rotates its keys, the room for them included."""
+    added = []
+    for core in CORES:
+        if (rotating := figures.get(f"{core}/install-rotate")):
+            code, ram, stack = (rotating[what] - figures[f"{core}/install"][what] for what in ("bytes", "ram", "stack"))
+            added.append(f"{CORES[core]} {code:,} of code, {ram:,} of RAM, {stack:,} of stack")
+    return "Key rotation adds, in bytes: " + "; ".join(added) + "."
 
 
 def chosen(figures):

@@ -104,6 +104,18 @@ fn holds_private_key(path: &Path) -> bool {
     front[..read].windows(17).any(|window| window == b" PRIVATE KEY-----" || window == b"BEGIN PRIVATE KEY")
 }
 
+/// Refuses a name that is taken, before work is done for a file that [`NewFile`] would refuse.
+pub(crate) fn check_new(path: &Path) -> Result<(), Failure> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(exists(path)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::io(path, "exists already: choose another name")
+}
+
 /// A new file that is removed again when this is dropped, unless it is [`keep`](Self::keep)-ed.
 pub(crate) struct NewFile<'p> {
     path: &'p Path,
@@ -121,7 +133,7 @@ impl<'p> NewFile<'p> {
         #[cfg(not(unix))]
         let _ = private;
         let mut file = options.open(path).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Failure::io(path, "exists already: choose another name"),
+            ErrorKind::AlreadyExists => exists(path),
             _ => Failure::io(path, format_args!("cannot be made: {error}")),
         })?;
         let new = Self { path, kept: false };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lockgate::pack::{self, KeyError, SigningKey};
+use lockgate::pack::{self, KeyError, Keys, SigningKey};
 use lockgate::{KeyId, KeySet, PublicKey, Sha2, MAX_KEYS};
 
 use crate::failure::Failure;
@@ -105,9 +105,29 @@ impl JsonKey {
     }
 }
 
+/// The keys of one role, as a device is given them. They live as long as the program.
+pub(crate) fn with_role(keys: &Keys, rotate: bool) -> Result<KeySet<'static>, Failure> {
+    let threshold = if rotate { keys.rotate_threshold } else { keys.sign_threshold };
+    let points: &'static [PublicKey] = keys.with_role(rotate).copied().collect::<Vec<_>>().leak();
+    let version = keys.version;
+    KeySet::checked(threshold, points)
+        .ok_or_else(|| Failure::Refused(format!("key set {version}: its keys and thresholds make no key set")))
+}
+
+/// Both roles as Rust source, and how a device is told.
+pub(crate) fn rust_consts(keys: &Keys) -> Result<String, Failure> {
+    let sign = rust_const("KEYS", &with_role(keys, false)?);
+    let rotate = rust_const("ROTATE_KEYS", &with_role(keys, true)?);
+    let version = match keys.version {
+        0 => String::new(),
+        version => format!(".key_set_version({version})"),
+    };
+    Ok(format!("{sign}\n\n{rotate}\n\n// Device::new(.., KEYS).rotate_keys(ROTATE_KEYS){version}"))
+}
+
 /// The key set as Rust source, for the firmware that is to trust it. Laid out as `rustfmt` would.
-pub(crate) fn rust_const(set: &KeySet<'_>) -> String {
-    let mut source = format!("const KEYS: KeySet = KeySet::new(\n    {},\n    &[\n", set.threshold());
+pub(crate) fn rust_const(name: &str, set: &KeySet<'_>) -> String {
+    let mut source = format!("const {name}: KeySet = KeySet::new(\n    {},\n    &[\n", set.threshold());
     for key in set.keys() {
         source += &format!("        // {}\n        PublicKey([\n", label(&id(key)));
         for row in key.0.chunks(14) {

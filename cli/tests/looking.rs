@@ -68,6 +68,9 @@ fn key_sets_in_front_are_counted_and_shown() {
     assert!(said.contains("| 2 key sets | prelude |") && said.contains("| 316        | 16"), "{said}");
     let json: Value = serde_json::from_str(&desk.run(&["inspect", "fw.lgu", "--json"]).good()).unwrap();
     assert_eq!((&json["key_sets"], &json["package_size"]), (&2.into(), &(316 + package.len()).into()));
+    // Devices that do not rotate keys pass them over, whatever they hold.
+    assert!(said.contains("key set           MALFORMED, devices that rotate keys refuse it: "), "{said}");
+    assert!(json["rotations"][1]["malformed"].is_string(), "{json}");
     desk.run(&["verify", "fw.lgu", "--key", "a.pem"]).good();
 }
 
@@ -81,7 +84,7 @@ fn a_broken_chain_is_in_the_json_too() {
     let json: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json["chain"], "truncated in block 2: 2810 bytes of 2811");
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 23, "{keys:?}");
+    assert_eq!(keys.len(), 24, "{keys:?}");
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn every_shell_gets_its_completions() {
     let desk = Desk::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = desk.run(&["completions", shell]).good();
-        for command in ["keygen", "pack", "inspect", "verify", "factory", "completions"] {
+        for command in ["keygen", "keys", "rotate", "pack", "inspect", "verify", "factory", "completions"] {
             assert!(script.contains(command), "{shell}: {command}");
         }
     }

@@ -36,9 +36,11 @@ fn a_private_key_is_its_owners_alone_and_never_overwritten() {
     assert_eq!(keys.map(|key| desk.read(key)), before);
 }
 
-/// Base64 lines of a PEM, in pieces of eight characters, and the same bytes in hexadecimal.
+/// Base64 lines of a PEM, in pieces of eight characters, and the secret number in them.
 struct Secret {
     pieces: Vec<String>,
+    /// Behind 36 bytes that say which kind of key it is (PKCS#8).
+    number: Vec<u8>,
 }
 
 impl Secret {
@@ -46,7 +48,17 @@ impl Secret {
         let body: String = pem.lines().filter(|line| !line.contains(['-', ' '])).collect();
         // Front and end are what every key of this kind has in common, or public.
         let pieces = (40..100.min(body.len() - 8)).map(|at| body[at..at + 8].to_string()).collect();
-        Self { pieces }
+        Self { pieces, number: base64(&body)[36..68].to_vec() }
+    }
+
+    /// Neither as it is nor in hexadecimal.
+    #[track_caller]
+    fn is_not_in_file(&self, name: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        assert!(!bytes.windows(8).any(|window| window == &self.number[..8]), "{name} holds the key");
+        let hexadecimal: String = self.number.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!text.to_lowercase().contains(&hexadecimal[..16]), "{name} holds the key");
+        self.is_not_in(&Said { code: None, out: text, err: String::new() });
     }
 
     #[track_caller]
@@ -58,13 +70,22 @@ impl Secret {
     }
 }
 
+fn base64(text: &str) -> Vec<u8> {
+    let digit =
+        |c: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|&d| d == c);
+    let digits: Vec<usize> = text.bytes().filter_map(digit).collect();
+    let group = |four: &[usize]| four.iter().fold(0, |bits, digit| bits << 6 | digit) as u32;
+    digits.chunks_exact(4).flat_map(|four| group(four).to_be_bytes()[1..].to_vec()).collect()
+}
+
 #[test]
 fn no_message_holds_a_piece_of_a_private_key() {
     let desk = Desk::new();
     desk.package();
+    desk.key_set();
     let pem = String::from_utf8(desk.read("a.pem")).unwrap();
     let secret = Secret::of(&pem);
-    assert!(secret.pieces.len() > 40);
+    assert!(secret.pieces.len() > 40 && secret.number.starts_with(&[0xBB, 0x6C, 0xD4, 0x71]));
     let body = pem.lines().find(|line| !line.contains(['-', ' '])).unwrap();
     let spoilt = [
         pem.replacen(&body[10..14], "!!!!", 1),
@@ -87,6 +108,13 @@ fn no_message_holds_a_piece_of_a_private_key() {
             &["inspect", key],
             &["verify", "fw.lgu", "--key", key],
             &["verify", key, "--key", "a.pub.pem"],
+            &["verify", "fw.lgu", "--trusted", key],
+            &["keys", "inspect", key],
+            &["keys", "inspect", key, "--trusted", key],
+            &["keys", "rotate", key, "--add-sign", "a.pem", "--key", "b.pem", "-o", "x.lgk"],
+            &["keys", "rotate", "keys-0.json", "--add-sign", key, "--key", "b.pem", "-o", "x.lgk"],
+            &["keys", "rotate", "keys-0.json", "--remove", key, "--key", "b.pem", "-o", "x.lgk"],
+            &["keys", "rotate", "keys-0.json", "--add-sign", "bench.pem", "--key", key, "-o", "x.lgk"],
             &["map", "image.bin", "--geometry", key],
             &["map", key, "--geometry", "esp8266"],
             &["install", key, "--flash", "flash.bin", "--geometry", "esp8266", "--key", key],
@@ -97,9 +125,24 @@ fn no_message_holds_a_piece_of_a_private_key() {
             let more = if command[0] == "install" { &identity[..] } else { &[] };
             secret.is_not_in(&desk.run(&[*command, more].concat()));
         }
+        secret.is_not_in(
+            &desk.run(&[&["keys", "new", "-o", "x.json", "--sign", key, "--rotate", "b.pem"], &identity[..]].concat()),
+        );
         secret.is_not_in(&desk.pack(&["--key", key]));
+        secret.is_not_in(&desk.pack(&["--rotation", key, "--key", "b.pem"]));
         secret.is_not_in(&desk.pack(&["--sign-with", "cat spoilt.pem", "--sign-with-key", "a.pub.pem"]));
         secret.is_not_in(&desk.pack(&["--sign-with", "false", "--sign-with-key", key]));
+    }
+    // Nor does what a good key had a part in.
+    let made = desk.files();
+    let new =
+        ["keys", "new", "-o", "x-0.json", "--sign", "a.pem", "--rotate", "a.pem", "--vendor", VENDOR, "--class", CLASS];
+    secret.is_not_in(&desk.run(&new));
+    secret.is_not_in(&desk.rotate("x-0.json", "x-1.lgk", &["--add-sign", "b.pem", "--key", "a.pem"]));
+    let files: Vec<String> = desk.files().into_iter().filter(|name| !made.contains(name)).collect();
+    assert_eq!(files, ["x-0.json", "x-1.json", "x-1.lgk"]);
+    for file in files {
+        secret.is_not_in_file(&file, &desk.read(&file));
     }
     // What is wrong is said of the file, by its name.
     desk.write("spoilt.pem", spoilt[0].as_bytes());

@@ -10,7 +10,7 @@ use crate::geometry::MAX_WRITE_UNIT;
 use crate::id::Version;
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
-use crate::trust::{KeySet, SignatureJob, Verify};
+use crate::trust::{KeySet, SignatureJob, Verdict, Verify};
 use crate::updater::CHUNK;
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, PRELUDE_SIZE,
@@ -56,7 +56,7 @@ impl<V: Verify> Judge for Signatures<V> {
 
     fn vouches<H: Sha256>(&mut self, keys: &KeySet<'_>, domain: &[u8; 32], signed: &[u8], section: &[u8]) -> bool {
         let digest = digest::<H>(&[domain, signed]);
-        let (mut rest, mut previous, mut valid) = (section, None, 0u8);
+        let (mut rest, mut previous, mut valid, mut verdict) = (section, None, 0u8, Verdict::NONE);
         while let Some(bytes) = rest.first_chunk::<ENTRY_HEADER_SIZE>() {
             let Ok(header) = EntryHeader::parse(bytes, previous.as_ref(), rest.len()) else { return false };
             let (entry, behind) = rest.split_at_checked(header.size()).unwrap_or((rest, &[]));
@@ -72,11 +72,15 @@ impl<V: Verify> Judge for Signatures<V> {
                     #[cfg(feature = "rotation")]
                     set: &[],
                 };
-                valid = valid.saturating_add(u8::from(job.check(&mut self.0).valid));
+                let outcome = job.check(&mut self.0).verdict;
+                verdict = verdict.and(outcome);
+                if outcome.is_valid() {
+                    valid = valid.saturating_add(1);
+                }
             }
             (rest, previous) = (behind, Some(header));
         }
-        rest.is_empty() && valid >= keys.threshold()
+        rest.is_empty() && valid >= keys.threshold() && verdict.is_of(valid)
     }
 }
 

@@ -44,8 +44,10 @@ impl Keyring {
         self.version = 0;
     }
 
-    /// Version of the set it holds, 0 if it holds none.
-    pub(crate) fn version(&self) -> u32 {
+    /// Version of the set it holds, 0 if it holds none: then, or if that is not higher than the version of the set that is
+    /// built in, the built-in one is trusted.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
         self.version
     }
 

@@ -116,6 +116,10 @@ impl<H: Sha256> Machine<'_, H> {
         if !self.is_offered() {
             return Err(NO_SUCH_STEP);
         }
+        if !self.is_proven() {
+            self.forget();
+            return Err(told(Refusal::TooFewSignatures { valid: 0, needed: 1 }.into()));
+        }
         match decision {
             Decision::Accept => self.accept(),
             Decision::Defer => {
@@ -176,7 +180,7 @@ impl<H: Sha256> Machine<'_, H> {
     ///
     /// [`Error::NothingStaged`].
     pub fn adopt(&mut self) -> Result<(), Error> {
-        if !self.is_offered() {
+        if !self.is_offered() || !self.is_proven() {
             self.forget();
             return Err(Error::NothingStaged);
         }

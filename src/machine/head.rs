@@ -10,7 +10,7 @@ use super::trust::Trust;
 use crate::block::copy;
 use crate::digest::{digest, Digest, Sha256};
 use crate::error::{Malformed, Refusal};
-use crate::trust::{CheckedSignature, KeyId, PublicKey, SignatureJob};
+use crate::trust::{CheckedSignature, KeyId, PublicKey, SignatureJob, Verdict};
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, MAX_ENTRIES, MAX_KEY_SETS,
     MIN_SIGNATURES, PRELUDE_SIZE, SECTION_LENGTH_SIZE, TRAILER_SIZE, UPDATE_DOMAIN,
@@ -53,6 +53,9 @@ pub(crate) struct Head {
     key_sets: u8,
     entries: u8,
     valid: u8,
+    /// Signatures that were checked, and the sum of what came of it.
+    checked: u8,
+    verdict: Verdict,
     previous: Option<EntryHeader>,
     signed: Digest,
     /// It is a key set: who has signed it.
@@ -73,6 +76,8 @@ impl Head {
             key_sets: 0,
             entries: 0,
             valid: 0,
+            checked: 0,
+            verdict: Verdict::NONE,
             previous: None,
             signed: Digest([0; 32]),
             #[cfg(feature = "rotation")]
@@ -300,9 +305,11 @@ impl Head {
         let key = self.previous.map_or(KeyId([0; 8]), |header| header.key);
         let collected = buffer.get(..usize::from(self.filled)).and_then(<[u8]>::split_last_chunk);
         let counts = collected.is_some_and(|(_, signature)| outcome.is_for(&key, &self.signed, signature));
-        if !counts || !outcome.valid {
+        if !counts || !outcome.verdict.is_valid() {
             return Err(Refusal::BadSignature { key });
         }
+        self.verdict = self.verdict.and(outcome.verdict);
+        self.checked = self.checked.saturating_add(1);
         self.count(keys);
         self.next_entry(buffer, keys)
     }
@@ -328,6 +335,12 @@ impl Head {
             return tally.shortest();
         }
         (self.valid, keys.sign().threshold())
+    }
+
+    /// Whether the threshold is met by checks that came out well: looked at once more before anything is done for it.
+    pub(crate) fn is_proven(&self, keys: &Trust<'_>) -> bool {
+        let (valid, needed) = self.tally(keys);
+        self.checked > 0 && self.verdict.is_of(self.checked) && valid >= needed
     }
 
     fn next_entry(&mut self, buffer: &mut [u8], keys: &Trust<'_>) -> Result<(), Refusal> {
@@ -360,4 +373,45 @@ impl Head {
 /// them.
 fn array<const N: usize>(buffer: &[u8], at: u16) -> [u8; N] {
     buffer.get(usize::from(at)..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::digest::Sha2;
+    use crate::id::Uuid;
+    use crate::layout::Layout;
+    use crate::trust::{KeySet, PublicKey, Verify};
+
+    struct No;
+
+    impl Verify for No {
+        fn verify(&mut self, _: &PublicKey, _: &Digest, _: &[u8; 64]) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_branch_that_was_skipped_over_a_bad_signature_accepts_nothing() {
+        const LAYOUT: Layout =
+            Layout::new(&crate::geometry::ESP8266_4M).records(0..0x2000).slots(0x2000..0x4000, 0x4000..0x6000).check();
+        let keys = [PublicKey([1; 64])];
+        let device = Device::new(&LAYOUT, Uuid([0; 16]), Uuid([0; 16]), KeySet::new(1, &keys));
+        let trust = Trust::of(&device);
+        let signature = [0x55; ES256_SIZE];
+        let mut head = Head { part: Part::Check(0), filled: ES256_SIZE as u16, ..Head::new() };
+        head.previous = Some(EntryHeader { algorithm: ES256, key: keys[0].id::<Sha2>(), length: ES256_SIZE as u16 });
+        let job = head.job(&signature, &keys[0]);
+        let outcome = job.map(|job| job.check(&mut No));
+        // What `checked` does behind its branch.
+        head.verdict = outcome.map_or(Verdict::NONE, |outcome| head.verdict.and(outcome.verdict));
+        head.checked = 1;
+        head.count(&trust);
+        assert_eq!(head.tally(&trust), (1, 1), "counted");
+        assert!(!head.is_proven(&trust), "and not believed");
+        head.verdict = Verdict::NONE;
+        (head.valid, head.checked) = (1, 0);
+        assert!(!head.is_proven(&trust), "nor without a check");
+    }
 }

@@ -425,6 +425,7 @@ const NO_SUCH_STEP: Stop = Stop::Misuse("this answer does not fit the step");
 /// On the chips it is made for. The block buffer and the workspace are the caller's.
 #[cfg(target_pointer_width = "32")]
 const _: () = assert!(
-    core::mem::size_of::<Machine<'_>>() <= if cfg!(feature = "decode") { 560 } else { 544 },
-    "the machine has grown beyond 544 bytes, or 560 with decoders"
+    core::mem::size_of::<Machine<'_>>()
+        <= 552 + if cfg!(feature = "decode") { 16 } else { 0 } + if cfg!(feature = "rotation") { 24 } else { 0 },
+    "the machine has grown beyond 552 bytes, 16 more with decoders, 32 more with key rotation"
 );

@@ -52,6 +52,12 @@ pub(super) struct Taken {
 }
 
 impl<H: Sha256> Machine<'_, H> {
+    /// The version of the key set that updates are judged by.
+    pub fn key_set_version(&self) -> u32 {
+        let built_in = self.device.key_set_version;
+        self.rotation.as_ref().map_or(built_in, |rotation| rotation.ring.trusted_version(self.device))
+    }
+
     /// A package may begin, once the trusted set is known.
     pub(super) fn begin_package(&mut self) -> Phase<H> {
         let places = self.log.state.as_ref().map(|state| state.places);
@@ -87,6 +93,10 @@ impl<H: Sha256> Machine<'_, H> {
             return;
         }
         self.keys_found(place, done);
+        if let (None, Some(rotation)) = (bytes, &mut self.rotation) {
+            // It may be read after a restart.
+            rotation.forget();
+        }
     }
 
     /// The place is read, as far as it is a set.
@@ -114,6 +124,9 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// Enough keys have signed the set at the front of the buffer: it is to be stored.
     pub(super) fn take_key_set(&mut self) -> Result<(), Refusal> {
+        if !self.is_proven() {
+            return Err(Refusal::TooFewSignatures { valid: 0, needed: 1 });
+        }
         let Phase::Head(head) = &self.phase else { return Ok(()) };
         let (size, key_sets) = (head.size(), head.key_sets());
         if size > MAX_STORED {

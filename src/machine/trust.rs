@@ -28,6 +28,20 @@ pub(super) struct Trust<'t> {
 #[cfg(feature = "rotation")]
 const CANDIDATE: u8 = u8::MAX;
 
+#[cfg(test)]
+impl<'t> Trust<'t> {
+    /// Of a device as it was built.
+    pub(super) fn of(device: &'t Device<'t>) -> Self {
+        Self {
+            device,
+            #[cfg(feature = "rotation")]
+            ring: None,
+            #[cfg(feature = "rotation")]
+            ready: true,
+        }
+    }
+}
+
 impl Trust<'_> {
     /// The keys that sign updates.
     pub(super) fn sign(&self) -> KeySet<'_> {
@@ -139,6 +153,13 @@ impl<H: Sha256> Machine<'_, H> {
             ready,
         };
         (trust, &mut self.phase, self.buffer.data_mut())
+    }
+
+    /// Whether the head in hand is proven by the signatures that were checked: the decision of whoever counted them, made again.
+    #[inline(never)]
+    pub(super) fn is_proven(&mut self) -> bool {
+        let (trust, phase, _) = self.trust();
+        matches!(phase, Phase::Head(head) if head.is_proven(&trust))
     }
 
     /// No image is on trial, nor asked of another bootloader: key sets may be taken.

@@ -196,7 +196,13 @@ impl<'p> SignedKeys<'p> {
                 return Err(Refusal::TooFewSignatures { valid, needed });
             }
         }
-        Ok(signed)
+        // A device keeps no entry that it did not verify.
+        let kept = |header: &&EntryHeader| header.algorithm == ES256 && signed.contains(&header.key);
+        let entries: usize = self.signatures.iter().filter(kept).map(EntryHeader::size).sum();
+        match self.bytes.len() - self.section_size() + entries {
+            needed if needed > MAX_STORED => Err(Refusal::KeySetTooLarge { needed }),
+            _ => Ok(signed),
+        }
     }
 
     fn section_size(&self) -> usize {

@@ -13,7 +13,7 @@ fn tests_in(path: &Path) -> BTreeSet<String> {
     behind.filter_map(|(_, rest)| rest.split_once('(')).map(|(name, _)| name.into()).collect()
 }
 
-/// `tests/FILE.rs::NAME` in the page, as file and name.
+/// `FILE.rs::NAME` in the page, as file and name.
 fn named() -> BTreeSet<(String, String)> {
     let quoted = PAGE.split('`').skip(1).step_by(2);
     let named = quoted.filter_map(|text| text.split_once(".rs::"));

@@ -172,8 +172,11 @@ pub fn sign_unchecked(set: &Keys, signers: &mut [&mut dyn Signer]) -> Vec<u8> {
     signed_by(signed_part(&one), signers)
 }
 
+/// Key, digest, signature.
+type Check = ([u8; 64], [u8; 32], [u8; 64]);
+
 thread_local! {
-    static SEEN: RefCell<HashMap<([u8; 64], [u8; 32], [u8; 64]), bool>> = RefCell::default();
+    static SEEN: RefCell<HashMap<Check, bool>> = RefCell::default();
 }
 
 /// `P256`, which is asked once for each signature: lives are lived thousands of times.

@@ -1,5 +1,6 @@
 //! The key store: what it holds is believed whole or not at all, and a device that lost its keys takes nothing.
 
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::sim::Flash;
 use lockgate::{Block, Error, Refusal, Updater};
 
@@ -25,9 +26,7 @@ fn a_damaged_set_ends_updates_rather_than_bring_revoked_keys_back() {
     for at in [0, 9, 20, 90, 200, 300] {
         let mut field = Field { flash: field.flash.clone(), people: field.people.clone(), ..field };
         field.flash.rot(place + at, 3);
-        for update in [&b"anything"[..]] {
-            assert_eq!(field.send(&[], update).unwrap_err(), Error::Refused(Refusal::KeyStore), "byte {at}");
-        }
+        assert_eq!(field.send(&[], b"anything").unwrap_err(), Error::Refused(Refusal::KeyStore), "byte {at}");
         field.boot().expect("it still starts");
     }
 }
@@ -71,7 +70,6 @@ fn a_set_that_does_not_fit_its_place_is_refused_before_anything_is_erased() {
     let mut updater = Updater::new(&field.device, &mut field.flash, &mut block).keyring(&mut ring);
     let error = embedded_io::Write::write_all(&mut updater, &large).unwrap_err();
     assert_eq!(error, Error::Refused(Refusal::KeySetTooLarge { needed: 16 + 582 + 2 + 8 * 76 }));
-    drop(updater);
     assert_eq!(field.flash.steps(), steps);
 }
 
@@ -113,4 +111,73 @@ fn no_place_is_erased_while_the_records_cannot_be_written() {
     let error = field.send(&[set], b"").unwrap_err();
     assert_eq!(error.kind(), lockgate::ErrorKind::Flash);
     assert_eq!(field.flash.erases_in(SELECT.keys_range()), 0);
+}
+
+#[test]
+fn not_defended_whoever_has_a_threshold_of_rotate_keys_says_whom_to_trust() {
+    let mut field = Field::new(&SELECT, false);
+    let thiefs = field.people.set(1, &[3], &[3]);
+    let set = field.people.signed(&thiefs, &[0, 3]);
+    field.send(&[set], b"").unwrap_err();
+    assert_eq!((field.believes(0), field.believes(3)), (false, true));
+}
+
+#[test]
+fn not_defended_records_put_back_bring_revoked_keys_back() {
+    let mut field = Field::new(&SELECT, false);
+    let range = SELECT.records_range();
+    let before = field.flash.bytes()[range.start as usize..range.end as usize].to_vec();
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    field.send(&[set], b"").unwrap_err();
+    assert!(!field.believes(0));
+    field.flash.load(range.start, &before);
+    assert!(field.believes(0));
+}
+
+/// A flash that fails the first reads of the key store.
+struct Flaky(Flash, u32);
+
+impl ErrorType for Flaky {
+    type Error = lockgate::sim::Error;
+}
+
+impl ReadNorFlash for Flaky {
+    const READ_SIZE: usize = <Flash as ReadNorFlash>::READ_SIZE;
+
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        if self.1 > 0 && SELECT.keys_range().contains(&at) {
+            self.1 -= 1;
+            return Err(lockgate::sim::Error::Unreadable { address: at });
+        }
+        self.0.read(at, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Flaky {
+    const WRITE_SIZE: usize = <Flash as NorFlash>::WRITE_SIZE;
+    const ERASE_SIZE: usize = <Flash as NorFlash>::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        self.0.erase(from, to)
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0.write(at, bytes)
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_read_now_is_read_again_after_a_restart() {
+    let field = rotated(false);
+    let update = field.people.update(1, 2);
+    let (mut block, mut ring) = (Block::<1024>::new(), lockgate::Keyring::new());
+    let mut updater = Updater::new(&field.device, Flaky(field.flash, 1), &mut block).keyring(&mut ring);
+    let error = embedded_io::Write::write_all(&mut updater, update.bytes()).unwrap_err();
+    assert_eq!(error, Error::Refused(Refusal::KeyStore));
+    updater.restart();
+    drop(updater.install(update.bytes(), |_| ()).unwrap());
 }

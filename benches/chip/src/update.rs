@@ -26,6 +26,18 @@ pub const HASHED_TWICE: Device<'static> = Device::new(&LAYOUT, VENDOR, CLASS, Ke
 /// The boot stage hashes the image before it first runs, so each byte is hashed once while it is installed.
 pub const HASHED_ONCE: Device<'static> = HASHED_TWICE.final_hash(FinalHash::BootStage);
 
+/// Of the same layout, with a key store behind the slots.
+#[cfg(feature = "rotation")]
+const ROTATING_LAYOUT: Layout = Layout::new(&GEOMETRY)
+    .records(0..0x2000)
+    .slots(0x2000..0x4_3000, 0x4_3000..0x8_4000)
+    .keys(0x8_4000..0x8_7000)
+    .check();
+#[cfg(feature = "rotation")]
+const ROTATING: Device<'static> = Device::new(&ROTATING_LAYOUT, VENDOR, CLASS, KeySet::new(1, &KEYS))
+    .final_hash(FinalHash::BootStage)
+    .rotate_keys(KeySet::new(1, &KEYS));
+
 /// The memory that plays the flash.
 #[repr(C, align(4))]
 pub struct Cells([u8; (SECTORS * SECTOR) as usize]);
@@ -74,6 +86,22 @@ pub fn decode<V: Verify, H: Sha256>(
         .workspace(workspace)
         .running(running);
     for piece in black_box(package).chunks(PIECE) {
+        updater.write_all(piece).ok()?;
+    }
+    updater.finish().ok()
+}
+
+/// The same, of a device that rotates its keys.
+#[cfg(feature = "rotation")]
+#[inline(never)]
+pub fn rotate<V: Verify, H: Sha256>(
+    flash: &mut RamFlash<'_>,
+    block: &mut Block<BLOCK_SIZE>,
+    keyring: &mut lockgate::Keyring,
+    verifier: V,
+) -> Option<Verified> {
+    let mut updater = Updater::<_, V, _, H>::with_verifier(&ROTATING, flash, block, verifier).keyring(keyring);
+    for piece in black_box(&PACKAGE.0).chunks(PIECE) {
         updater.write_all(piece).ok()?;
     }
     updater.finish().ok()

@@ -143,8 +143,8 @@ fn slot(
     }
     // The line that programs a flash knows what the devices know.
     let knows = device::private_elements(inspection);
-    let (memory, verified) =
-        device::install(path, package, inspection, layout, (keys, &knows), (Slot::A, &[]), addresses)?;
+    let built = device::Built { keys, rotate: None, knows: &knows };
+    let (memory, verified) = device::install(path, package, inspection, layout, built, (Slot::A, &[]), addresses)?;
     let range = layout.slot_range(verified.slot());
     let written = memory.bytes().get(range.start as usize..range.end as usize);
     Ok(written.unwrap_or_default().to_vec())

@@ -10,8 +10,10 @@ use lockgate::pack::{self, Inspection};
 use lockgate::wire::ES256;
 use serde_json::json;
 
+use super::keys::show::{role, threshold};
 use super::pack::Base;
 use crate::failure::Failure;
+use crate::key_sets::{self, Found};
 use crate::style::{count, grouped};
 use crate::table::Table;
 use crate::{encoding, files, keys, print};
@@ -44,15 +46,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let path = &args.package;
     let package = files::read(path)?;
-    let inspection = pack::inspect(&package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+    let refused = |refusal: lockgate::Refusal| Failure::refused(path.display(), refusal);
+    let inspection = pack::inspect(&package).map_err(refused)?;
+    let sets = key_sets::read(&key_sets::split(&package).map_err(refused)?.0);
     let base = args.base.as_deref().map(Base::read).transpose()?;
     if let Some(base) = &base {
         base.is_of(path, &inspection.manifest)?;
     }
     let chain = chain::check(&inspection, package.len(), base.as_ref());
     match args.json {
-        true => print::json(&json(&inspection, package.len(), &chain))?,
-        false => print::text_only(text(path, &inspection, package.len(), &chain, base.is_some()))?,
+        true => print::json(&json(&inspection, &sets, package.len(), &chain)?)?,
+        false => print::text_only(text(path, (&inspection, &sets), package.len(), &chain, base.is_some()))?,
     }
     chain.map_err(|why| Failure::refused(path.display(), why))?;
     if let Some(to) = &args.payload {
@@ -62,9 +66,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn json(inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) -> serde_json::Value {
+fn json(
+    inspection: &Inspection<'_>,
+    sets: &[Found<'_>],
+    size: usize,
+    chain: &Result<(), String>,
+) -> Result<serde_json::Value, Failure> {
     let manifest = &inspection.manifest;
-    json!({
+    Ok(json!({
         "vendor": manifest.vendor.to_string(),
         "class": manifest.class.to_string(),
         "component": manifest.component,
@@ -83,15 +92,22 @@ fn json(inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>) ->
         "blocks": manifest.blocks(),
         "key_ids": inspection.signatures.iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>(),
         "key_sets": inspection.key_sets,
+        "rotations": sets.iter().map(Found::json).collect::<Result<Vec<_>, _>>()?,
         "package_size": size,
         "buffer": inspection.buffer(),
         "workspace": encoding::workspace(manifest.encoding),
         "chain": chain.as_ref().err().map_or("intact", |why| why),
         "bench": inspection.signatures.iter().any(|entry| pack::is_bench(&entry.key)),
-    })
+    }))
 }
 
-fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<(), String>, based: bool) -> String {
+fn text(
+    path: &Path,
+    (inspection, sets): (&Inspection<'_>, &[Found<'_>]),
+    size: usize,
+    chain: &Result<(), String>,
+    based: bool,
+) -> String {
     let picture = picture::Picture::new(inspection, size);
     let state = match chain {
         Ok(()) => match (inspection.manifest.encoding, based) {
@@ -108,15 +124,18 @@ fn text(path: &Path, inspection: &Inspection<'_>, size: usize, chain: &Result<()
         "{}: {}\n\n{picture}\n{}\n{state}\nNo signature was checked: whose package this is, only `lockgate verify` can tell.\n",
         path.display(),
         count(size as u64, "byte", "bytes"),
-        table(inspection),
+        table(inspection, sets),
     )
 }
 
-fn table(inspection: &Inspection<'_>) -> Table {
+fn table(inspection: &Inspection<'_>, sets: &[Found<'_>]) -> Table {
     let manifest = &inspection.manifest;
     let bytes = |number: u32| count(number.into(), "byte", "bytes");
     let mut table = Table::default();
     let mut row = |name: &str, value: &dyn std::fmt::Display| _ = table.row([&name, value]);
+    for found in sets {
+        key_set(found, &mut row);
+    }
     row("vendor", &manifest.vendor);
     row("class", &manifest.class);
     row("component", &manifest.component);
@@ -158,6 +177,22 @@ fn table(inspection: &Inspection<'_>) -> Table {
         row("workspace needed", &bytes(encoding::workspace(manifest.encoding)));
     }
     table
+}
+
+/// A key set in front of the update, nothing of it checked.
+fn key_set(Found { set, .. }: &Found<'_>, row: &mut impl FnMut(&str, &dyn std::fmt::Display)) {
+    let set = match set {
+        Ok(set) => set,
+        Err(refusal) => {
+            return row("key set", &format_args!("MALFORMED, devices that rotate keys refuse it: {refusal}"))
+        }
+    };
+    let thresholds = (threshold(&set.keys, false), threshold(&set.keys, true));
+    row("key set", &format_args!("{}: sign {}, rotate {}", set.keys.version, thresholds.0, thresholds.1));
+    for key in &set.keys.keys {
+        row("  key", &format_args!("{}, {}", keys::label(&key.id()), role(key)));
+    }
+    key_sets::signatures(set, |text| row("  signature", &text));
 }
 
 /// Elements that this version knows nothing about. A critical one is the vendor's own, and refused by devices whose

@@ -20,6 +20,8 @@ Example:
   lockgate keygen --print release.pub.pem backup.pub.pem --threshold 2
 
 The first makes release.pem (keep it secret) and release.pub.pem beside it.
+Devices whose keys are to change in the field need keys of two roles, for
+updates and for key sets: `lockgate keys new` prints their constants.
 
 Nothing is ever overwritten. A key made by openssl will do as well:
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out release.pem"
@@ -42,7 +44,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.output {
         Some(output) => make(&output, args.dev),
-        None => print::line(keys::rust_const(&keys::key_set(&args.print, args.threshold)?)),
+        None => print::line(keys::rust_const("KEYS", &keys::key_set(&args.print, args.threshold)?)),
     }
 }
 
@@ -66,7 +68,7 @@ fn make(output: &Path, dev: bool) -> Result<(), Failure> {
     table.row([&"private key", &format_args!("{} (who has it can sign: keep it secret)", output.display())]);
     table.row([&"public key", &beside.display()]);
     print::line(table)?;
-    print::line(keys::rust_const(&set))
+    print::line(keys::rust_const("KEYS", &set))
 }
 
 /// `key.pem` becomes `key.pub.pem`, any other name gets `.pub.pem` behind it.

@@ -8,12 +8,14 @@ mod factory;
 mod inspect;
 mod install;
 mod keygen;
+mod keys;
 mod map;
 mod options;
 mod pack;
 mod reject;
 mod send;
 mod serve;
+mod signing;
 mod values;
 mod verify;
 
@@ -24,6 +26,7 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Keygen(keygen::Args),
+    Keys(keys::Args),
     Pack(pack::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
@@ -43,6 +46,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Keygen(args) => keygen::run(args),
+            Self::Keys(args) => keys::run(args),
             Self::Pack(args) => pack::run(args),
             Self::Inspect(args) => inspect::run(args),
             Self::Verify(args) => verify::run(args),

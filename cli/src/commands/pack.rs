@@ -4,22 +4,23 @@ mod base;
 mod candidates;
 mod patch;
 mod report;
+mod rotation;
 mod set;
 mod wish;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use lockgate::pack::{inspect, PackError, Package, Signer, Update};
-use lockgate::{Uuid, Version};
+use lockgate::pack::{inspect, Signer, Update};
+use lockgate::{Manifest, Uuid, Version};
 
 use self::candidates::Chosen;
 use self::report::Report;
+use self::rotation::Rotations;
 use self::wish::{Choice, Compress, Wishes};
+use super::signing::{unsigned, SignerOptions};
 use super::values;
 use crate::failure::Failure;
-use crate::signers::External;
-use crate::{files, image, keys, print, progress};
+use crate::{files, image, print, progress};
 
 pub(crate) use base::Base;
 
@@ -27,7 +28,6 @@ pub(crate) use base::Base;
 #[derive(clap::Args)]
 #[command(
     disable_version_flag = true, // --version is the image's here
-    group = clap::ArgGroup::new("signers").args(["key", "sign_with"]).multiple(true).required(true),
     after_help = "\
 Example:
   lockgate pack firmware.bin --key release.pem \\
@@ -47,25 +47,18 @@ Less to download, for devices with a decoder:
 A key that stays where it is, in a smart card or with openssl, takes in place
 of --key (the command reads the 32-byte digest, and writes DER or r and s):
       --sign-with 'openssl pkeyutl -sign -inkey release.pem' \\
-      --sign-with-key release.pub.pem"
+      --sign-with-key release.pub.pem
+
+New keys for devices that rotate theirs (lockgate keys --help) come in front of
+an update that is signed by the new ones:
+      --rotation keys-1.lgk --rotation keys-2.lgk --key next.pem"
 )]
 pub(crate) struct Args {
     /// The image, a raw binary; with --patch it may be left out, or else must be what the patch makes
     #[arg(required_unless_present = "patch")]
     image: Option<PathBuf>,
-    /// Sign with the private key in this PEM file (PKCS#8 or SEC1); may be given several times
-    #[arg(short, long, value_name = "KEY.pem")]
-    key: Vec<PathBuf>,
-    /// Sign by this shell command: digest on standard input, signature on standard output; may be given
-    /// several times
-    #[arg(long, value_name = "CMD", requires = "sign_with_key")]
-    sign_with: Vec<String>,
-    /// The public key that --sign-with signs for; one for each --sign-with, in the same order
-    #[arg(long, value_name = "PUB.pem", requires = "sign_with")]
-    sign_with_key: Vec<PathBuf>,
-    /// How long a --sign-with command may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    sign_timeout: u32,
+    #[command(flatten)]
+    signing: SignerOptions,
     /// The image's version: MAJOR.MINOR.REVISION or MAJOR.MINOR.REVISION+BUILD
     #[arg(long, value_parser = values::version)]
     version: Version,
@@ -81,6 +74,10 @@ pub(crate) struct Args {
     /// Which part of the device it is for, if it has several
     #[arg(long, value_name = "N", default_value_t = 0)]
     component: u16,
+    /// A signed key set that devices are to take before they judge the update, from `lockgate keys rotate`; may be
+    /// given several times, one for each version
+    #[arg(long, value_name = "KEYS.lgk")]
+    rotation: Vec<PathBuf>,
     /// Bytes of a block, a power of two from 256 to 65536: what the device needs in RAM
     #[arg(long, value_name = "BYTES", default_value_t = 1024)]
     block_size: u32,
@@ -149,11 +146,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let base = single.filter(|_| chosen.payload.base_image().is_some());
     let (package, chosen) = packer.pack(named, chosen)?;
     let replaced = output.is_file();
-    files::write(&output, package.bytes())?;
+    files::write(&output, &package.bytes)?;
 
-    let inspection = inspect(package.bytes()).map_err(|refusal| Failure::refused(output.display(), refusal))?;
-    let report = Report::new((args.image.as_deref(), made.len()), base, &output, &package, &inspection, chosen.sizes);
-    let report = report.patch(args.patch.as_deref()).replaced(replaced);
+    let inspection = inspect(&package.bytes).map_err(|refusal| Failure::refused(output.display(), refusal))?;
+    let report = Report::new((args.image.as_deref(), made.len()), base, &output, &inspection, chosen.sizes);
+    let report = report.patch(args.patch.as_deref()).key_sets(&packer.rotations).replaced(replaced);
     match args.json {
         true => print::json(&report),
         false => print::text_only(report.text()),
@@ -163,7 +160,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 /// Files that must not be written to.
 fn inputs(args: &Args) -> Vec<&Path> {
     let images = args.image.iter().chain(&args.patch).chain(&args.base);
-    images.chain(&args.key).chain(&args.sign_with_key).map(AsRef::as_ref).collect()
+    images.chain(&args.rotation).chain(args.signing.inputs()).map(AsRef::as_ref).collect()
 }
 
 /// Everything that packages of one call have in common.
@@ -171,11 +168,20 @@ struct Packer {
     update: Update,
     block: u32,
     signers: Vec<Box<dyn Signer>>,
+    rotations: Rotations,
+}
+
+/// Key sets and an update, ready to be sent.
+struct Packed {
+    bytes: Vec<u8>,
+    manifest: Manifest,
 }
 
 impl Packer {
     fn new(args: &Args) -> Result<Self, Failure> {
-        let signers = signers(args)?;
+        let rotations = Rotations::read(&args.rotation, (args.vendor, args.class))?;
+        let signers = args.signing.signers()?;
+        rotations.check_signers(&signers)?;
         let mut update = Update::new(args.vendor, args.class, args.version, args.security_counter)
             .component(args.component)
             .block_size(args.block_size)
@@ -183,7 +189,7 @@ impl Packer {
         if let Some(address) = args.load_address {
             update = update.load_address(address);
         }
-        Ok(Self { update, block: args.block_size, signers })
+        Ok(Self { update, block: args.block_size, signers, rotations })
     }
 
     /// The payload of `image` that is wished for.
@@ -198,41 +204,16 @@ impl Packer {
         chosen
     }
 
-    /// Cuts into blocks and signs.
-    fn pack(&mut self, image: &Path, mut chosen: Chosen) -> Result<(Package, Chosen), Failure> {
+    /// Cuts into blocks and signs, and puts key sets in front.
+    fn pack(&mut self, image: &Path, mut chosen: Chosen) -> Result<(Packed, Chosen), Failure> {
         let spinner = progress::spinner("hashing", chosen.payload.bytes().len() as u64);
         let mut signers: Vec<&mut dyn Signer> = self.signers.iter_mut().map(|signer| &mut **signer as _).collect();
         let package = self.update.encode(&chosen.payload, &mut signers);
         spinner.finish_and_clear();
-        let package = package.map_err(|error| unpacked(image, error))?;
-        chosen.made(package.bytes().len());
+        let package = package.map_err(|error| unsigned(image, error))?;
+        let manifest = *package.manifest();
+        let package = Packed { bytes: [&self.rotations.bytes, package.bytes()].concat(), manifest };
+        chosen.made(package.bytes.len());
         Ok((package, chosen))
-    }
-}
-
-fn signers(args: &Args) -> Result<Vec<Box<dyn Signer>>, Failure> {
-    let (commands, publics) = (args.sign_with.len(), args.sign_with_key.len());
-    if commands != publics {
-        let why = format_args!("{publics} given for {commands} --sign-with: give one for each, in the same order");
-        return Err(Failure::usage("--sign-with-key", why));
-    }
-    let timeout = Duration::from_secs(args.sign_timeout.into());
-    let mut signers: Vec<Box<dyn Signer>> = Vec::new();
-    for key in &args.key {
-        signers.push(Box::new(keys::signing_key(key)?));
-    }
-    for (command, public) in args.sign_with.iter().zip(&args.sign_with_key) {
-        signers.push(Box::new(External::new(command, public, timeout)?));
-    }
-    Ok(signers)
-}
-
-/// The failure that says whose mistake it was: the image's, the command line's, or the signer's.
-fn unpacked(image: &Path, error: PackError) -> Failure {
-    match error {
-        PackError::ImageSize(_) => Failure::refused(image.display(), error),
-        PackError::Signing { .. } => Failure::Io(error.to_string()),
-        PackError::BadSignature(_) => Failure::Refused(error.to_string()),
-        error => Failure::Usage(error.to_string()),
     }
 }

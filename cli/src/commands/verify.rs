@@ -1,5 +1,7 @@
 //! `lockgate verify`: is this package the vendor's? A device's own code answers.
 
+mod trust;
+
 use std::path::{Path, PathBuf};
 
 use lockgate::manifest::BaseImage;
@@ -12,30 +14,40 @@ use crate::failure::Failure;
 use crate::keys::JsonKey;
 use crate::style::{count, grouped};
 use crate::table::Table;
-use crate::{device, files, keys, print};
+use crate::{description, device, files, keys, print};
 
+use self::trust::Trust;
 use super::pack::Base;
 use super::values;
 
 /// Verify a package as a device does that trusts these keys
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    group = clap::ArgGroup::new("trust").args(["key", "trusted"]).required(true),
+    after_help = "\
 Example:
   lockgate verify firmware.lgu --key release.pub.pem
   lockgate verify firmware.lgu --key a.pub.pem --key b.pub.pem --threshold 2
+  lockgate verify firmware.lgu --trusted keys-0.json
 
 The updater that runs on devices installs the package into a flash in memory:
 signatures, every block, the whole image. Vendor, class and component are
-taken from the package, so see whether they are yours.
-Exit code 1 if the package is refused.")]
+taken from the package, so see whether they are yours; with --trusted they must
+be those of the key set.
+Exit code 1 if the package is refused."
+)]
 pub(crate) struct Args {
     /// The package
     package: PathBuf,
     /// A key the device trusts (public, or the public half of a private one); may be given several times
-    #[arg(short, long, value_name = "PUB.pem", required = true)]
+    #[arg(short, long, value_name = "PUB.pem")]
     key: Vec<PathBuf>,
+    /// The key set the device trusts, as `lockgate keys` describes it: key sets in front of the update are taken as
+    /// the device takes them
+    #[arg(long, value_name = "KEYS.json")]
+    trusted: Option<PathBuf>,
     /// How many of the keys must have signed [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "trusted")]
     threshold: Option<u8>,
     /// Number of a critical element of the vendor's own that the devices know; may be given several times
     #[arg(long, value_name = "NUMBER", value_parser = values::number)]
@@ -49,18 +61,28 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let keys = keys::key_set(&args.key, args.threshold)?;
+    let keys = args.trusted.is_none().then(|| keys::key_set(&args.key, args.threshold)).transpose()?;
+    let trusted = args.trusted.as_deref().map(description::read).transpose()?;
     let package = files::read(&args.package)?;
     let knows: Vec<u16> = args.knows.iter().filter_map(|&number| u16::try_from(number).ok()).collect();
     let base = args.base.as_deref().map(Base::read).transpose()?;
-    match verify(&args.package, &package, keys, &knows, base.as_ref()) {
-        Ok((inspection, verified)) => {
-            let signatures = Signatures::new(&inspection, &keys);
+    let outcome = match (keys, trusted) {
+        (Some(keys), _) => Ok(Trust::keys(keys)),
+        (None, Some(trusted)) => Trust::follow(&args.package, &package, trusted),
+        (None, None) => return Ok(()),
+    };
+    let outcome = outcome.and_then(|trust| match verify(&args.package, &package, &trust, &knows, base.as_ref()) {
+        Ok((inspection, verified)) => Ok((trust, inspection, verified)),
+        Err(failure) => Err(trust.explain(failure)),
+    });
+    match outcome {
+        Ok((trust, inspection, verified)) => {
+            let signatures = Signatures::new(&inspection, &trust.keys);
             match args.json {
-                true => print::json(&signatures.json(&inspection, &verified)),
+                true => print::json(&signatures.json(&inspection, &verified, &trust)?),
                 false => {
                     print::text_only(format_args!("{}: verified\n\n", args.package.display()))?;
-                    print::text_only(signatures.table(&inspection, &verified))
+                    print::text_only(signatures.table(&inspection, &verified, &trust))
                 }
             }
         }
@@ -77,13 +99,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn verify<'p>(
     path: &Path,
     package: &'p [u8],
-    keys: KeySet<'_>,
+    trust: &Trust<'_>,
     knows: &[u16],
     base: Option<&Base>,
 ) -> Result<(Inspection<'p>, Verified), Failure> {
     let inspection = pack::inspect(package).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+    trust.check(path, &inspection.manifest)?;
     // Before memory is taken for an image size that nobody has vouched for.
-    inspection.verify(&keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+    inspection.verify(&trust.keys).map_err(|refusal| Failure::refused(path.display(), refusal))?;
     let base = match (inspection.manifest.base_image, base) {
         (None, None) => &[],
         (Some(BaseImage { size, digest }), None) => {
@@ -101,7 +124,7 @@ fn verify<'p>(
     // Wherever the image runs, there this device runs it.
     let address = inspection.manifest.load_address.unwrap_or_default();
     let (_, verified) =
-        device::install(path, package, &inspection, layout, (keys, knows), (Slot::B, base), [address; 2])?;
+        device::install(path, package, &inspection, layout, trust.built(knows), (Slot::B, base), [address; 2])?;
     Ok((inspection, verified))
 }
 
@@ -123,10 +146,15 @@ impl Signatures {
         Self { threshold: keys.threshold(), verified: ids(verified), ignored: ids(ignored) }
     }
 
-    fn json(&self, inspection: &Inspection<'_>, verified: &Verified) -> serde_json::Value {
+    fn json(
+        &self,
+        inspection: &Inspection<'_>,
+        verified: &Verified,
+        trust: &Trust<'_>,
+    ) -> Result<serde_json::Value, Failure> {
         let manifest = &inspection.manifest;
         let list = |ids: &[KeyId]| ids.iter().copied().map(JsonKey::from).collect::<Vec<_>>();
-        json!({
+        Ok(json!({
             "verified": true,
             "vendor": manifest.vendor.to_string(),
             "class": manifest.class.to_string(),
@@ -137,17 +165,19 @@ impl Signatures {
             "threshold": self.threshold,
             "keys": list(&self.verified),
             "ignored_keys": list(&self.ignored),
+            "key_set": trust.json()?,
             "blocks": manifest.blocks(),
             "image_size": verified.image_size(),
             "image_digest": verified.image_digest().to_string(),
             "manifest_digest": verified.manifest_digest().to_string(),
             "bench": self.verified.iter().any(pack::is_bench),
-        })
+        }))
     }
 
-    fn table(&self, inspection: &Inspection<'_>, verified: &Verified) -> Table {
+    fn table(&self, inspection: &Inspection<'_>, verified: &Verified, trust: &Trust<'_>) -> Table {
         let manifest = &inspection.manifest;
         let mut table = Table::default();
+        trust.rows(&mut table);
         let mut row = |name: &str, value: &dyn std::fmt::Display| _ = table.row([&name, value]);
         row("signatures", &format_args!("{} verified, {} needed", self.verified.len(), self.threshold));
         for id in &self.verified {

@@ -98,6 +98,27 @@ impl Desk {
         self.run(&[&["pack", "image.bin", "-o", "fw.lgu"], &IDENTITY[..], options].concat())
     }
 
+    /// Describes key set 0 in `keys-0.json`: a and b sign, b and the bench key rotate.
+    pub(crate) fn key_set(&self) -> String {
+        let new = ["keys", "new", "--vendor", VENDOR, "--class", CLASS, "-o", "keys-0.json"];
+        let keys = ["--sign", "a.pub.pem", "b.pem", "--rotate", "b.pub.pem", "bench.pub.pem"];
+        self.run(&[&new[..], &keys].concat()).good()
+    }
+
+    /// Makes the key set `to` that follows the one that `from` describes.
+    pub(crate) fn rotate(&self, from: &str, to: &str, options: &[&str]) -> Said {
+        self.run(&[&["keys", "rotate", from, "-o", to], options].concat())
+    }
+
+    /// Makes key sets 1 (a new key c signs in place of a) and 2 (b, c and the bench key sign, and two of them must).
+    pub(crate) fn more_key_sets(&self) {
+        self.run(&["keygen", "-o", "c.pem"]).good();
+        let change = ["--remove", "9169746104fc73fb", "--add-sign", "c.pub.pem", "--key", "b.pem"];
+        self.rotate("keys-0.json", "keys-1.lgk", &change).good();
+        let change = ["--add-sign", "bench.pem", "--sign-threshold", "2", "--key", "bench.pem"];
+        self.rotate("keys-1.json", "keys-2.lgk", &change).good();
+    }
+
     /// The package that key `a` signs.
     pub(crate) fn package(&self) -> Vec<u8> {
         self.pack(&["--key", "a.pem"]).good();

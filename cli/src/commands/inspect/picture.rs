@@ -25,7 +25,9 @@ impl Picture {
     pub(super) fn new(inspection: &Inspection<'_>, size: usize) -> Self {
         let mut picture = Self { parts: Vec::new(), size: 0 };
         let signatures = inspection.head.len() - PRELUDE_SIZE - inspection.body.len();
-        if inspection.key_sets > 0 {
+        if inspection.key_sets == 1 {
+            picture.part("1 key set", inspection.offset as u64);
+        } else if inspection.key_sets > 1 {
             picture.part(format!("{} key sets", inspection.key_sets), inspection.offset as u64);
         }
         picture.part("prelude", PRELUDE_SIZE as u64);

@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::path::Path;
 
 use lockgate::manifest::Encoding;
-use lockgate::pack::{Inspection, Package};
+use lockgate::pack::Inspection;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::base::Base;
 use super::candidates::Size;
+use super::rotation::Rotations;
 use crate::encoding::{self, percent};
 use crate::keys::JsonKey;
 use crate::style::{count, grouped};
@@ -34,6 +35,8 @@ pub(super) struct Report {
     buffer: usize,
     manifest_digest: String,
     keys: Vec<JsonKey>,
+    /// Versions of the key sets in front.
+    key_sets: Vec<u32>,
     encoding: Value,
     base: Option<JsonBase>,
     payload_size: u32,
@@ -61,12 +64,11 @@ impl Report {
         (image, image_size): (Option<&Path>, usize),
         base: Option<&Base>,
         path: &Path,
-        package: &Package,
         inspection: &Inspection<'_>,
         sizes: Vec<Size>,
     ) -> Self {
-        let manifest = package.manifest();
-        let package_size = package.bytes().len();
+        let manifest = &inspection.manifest;
+        let package_size = inspection.offset + inspection.head.len() + inspection.payload.len();
         let payload = manifest.payload_length as usize;
         let overhead = (package_size - payload) as f64 * 100.0 / payload as f64;
         Self {
@@ -85,8 +87,9 @@ impl Report {
             blocks: manifest.blocks(),
             block_size: manifest.block_size(),
             buffer: inspection.buffer(),
-            manifest_digest: package.manifest_digest().to_string(),
+            manifest_digest: inspection.manifest_digest.to_string(),
             keys: inspection.signatures.iter().map(|entry| entry.key.into()).collect(),
+            key_sets: Vec::new(),
             encoding: encoding::value(manifest.encoding),
             base: base.map(|base| JsonBase {
                 file: base.path.display().to_string(),
@@ -107,6 +110,12 @@ impl Report {
     /// It holds this patch.
     pub(super) fn patch(mut self, patch: Option<&Path>) -> Self {
         self.patch = patch.map(|patch| patch.display().to_string());
+        self
+    }
+
+    /// These stand in front of it.
+    pub(super) fn key_sets(mut self, rotations: &Rotations) -> Self {
+        self.key_sets = rotations.versions();
         self
     }
 
@@ -172,6 +181,9 @@ impl Report {
         row("buffer needed", &bytes(self.buffer));
         if alone && self.how != Encoding::Raw {
             row("workspace needed", &bytes(self.workspace as usize));
+        }
+        for version in &self.key_sets {
+            row("key set", &format_args!("{version}, in front of the update"));
         }
         for key in &self.keys {
             row("signed by", &key.label());

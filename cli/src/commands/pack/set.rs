@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use lockgate::pack::{inspect, Package};
+use lockgate::pack::inspect;
 use serde_json::json;
 
 use super::base::Base;
 use super::candidates::{Chosen, Size};
 use super::report::{bytes, Report};
 use super::wish::Wish;
-use super::{inputs, Args, Packer};
+use super::{inputs, Args, Packed, Packer};
 use crate::failure::Failure;
 use crate::index::{self, Entry, Index};
 use crate::table::Table;
@@ -19,7 +19,7 @@ use crate::{encoding, files, print};
 struct Made<'b> {
     path: PathBuf,
     base: Option<&'b Base>,
-    package: Package,
+    package: Packed,
     sizes: Vec<Size>,
 }
 
@@ -54,15 +54,16 @@ pub(super) fn run(
     }
     let index = index_of(&made).to_string();
     let replaced: Vec<bool> = made.iter().map(|made| made.path.is_file()).collect();
-    let mut all: Vec<(&Path, &[u8])> = made.iter().map(|made| (made.path.as_path(), made.package.bytes())).collect();
+    let mut all: Vec<(&Path, &[u8])> =
+        made.iter().map(|made| (made.path.as_path(), made.package.bytes.as_slice())).collect();
     all.push((&index_path, index.as_bytes()));
     files::write_together(&all)?;
 
     let mut reports = Vec::new();
     for (Made { path, base, package, sizes }, replaced) in made.iter().zip(replaced) {
-        let inspection = inspect(package.bytes()).map_err(|refusal| Failure::refused(path.display(), refusal))?;
-        let report = Report::new((Some(image.0), image.1.len()), *base, path, package, &inspection, sizes.clone());
-        reports.push(report.replaced(replaced));
+        let inspection = inspect(&package.bytes).map_err(|refusal| Failure::refused(path.display(), refusal))?;
+        let report = Report::new((Some(image.0), image.1.len()), *base, path, &inspection, sizes.clone());
+        reports.push(report.key_sets(&packer.rotations).replaced(replaced));
     }
     match args.json {
         true => print::json(&json!({ "index": index_path.display().to_string(), "packages": reports })),
@@ -100,7 +101,7 @@ fn names(output: &Path, bases: &[Base]) -> Result<Vec<PathBuf>, Failure> {
 
 fn index_of(made: &[Made<'_>]) -> Index {
     // The last one is for everybody; all have this in common.
-    let manifest = made.last().map(|made| *made.package.manifest());
+    let manifest = made.last().map(|made| made.package.manifest);
     let mut index = Index {
         version: manifest.map_or(lockgate::Version::new(0, 0, 0, 0), |manifest| manifest.version),
         security_counter: manifest.map_or(0, |manifest| manifest.security_counter),
@@ -110,8 +111,8 @@ fn index_of(made: &[Made<'_>]) -> Index {
             .iter()
             .map(|made| Entry {
                 base: made.base.map(|base| base.digest),
-                size: made.package.bytes().len() as u32,
-                workspace: encoding::workspace(made.package.manifest().encoding),
+                size: made.package.bytes.len() as u32,
+                workspace: encoding::workspace(made.package.manifest.encoding),
                 name: made.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             })
             .collect(),
