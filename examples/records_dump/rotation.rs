@@ -122,7 +122,7 @@ fn set(version: usize) -> Vec<u8> {
 }
 
 fn release(by: usize, minor: u8, counter: u32) -> Package {
-    let image: Vec<u8> = (0..4000 + 16 * u32::from(minor)).map(|at| (at % 251) as u8 ^ minor).collect();
+    let image: Vec<u8> = (0..1500 + 16 * u32::from(minor)).map(|at| (at % 251) as u8 ^ minor).collect();
     let update =
         Update::new(VENDOR, CLASS, Version::new(1, minor, 0, 0), counter).block_size(512).expect("a block size");
     update.build(&image, &mut [&mut sign_key(by)]).expect("a package")
@@ -162,17 +162,17 @@ impl Life {
             let mut flash = self.factory::<W, R>(rng.next());
             let mut stage = 0;
             // No life is endless: after so many cuts there is no other.
-            for attempt in 0..400 {
-                if attempt < 200 {
+            for attempt in 0..100 {
+                if attempt < 60 {
                     let outcome = Outcome::CLASSES[rng.below(Outcome::CLASSES.len() as u64) as usize];
-                    let mean = [30, 300][rng.below(2) as usize];
+                    let mean = [40, 400, 2000][rng.below(3) as usize];
                     flash.cut_at(flash.steps() + rng.below(mean), outcome);
                 }
                 if self.stage(&mut flash, stage).is_ok() {
                     stage += 1;
                 }
                 flash.power_on();
-                if written < share && rng.one_in(2) {
+                if written < share && rng.one_in(3) {
                     self.write(&flash, &mut rng, &directory.join(format!("{name}-{written:04}")))?;
                     written += 1;
                 }
