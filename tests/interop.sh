@@ -230,7 +230,8 @@ for row in rotation["vectors"]:
         roles = [("sign", 1), ("rotate", 2)]
         described = [{"id": key["id"], "roles": [name for name, bit in roles if key["roles"] & bit],
                       "point": key["x"] + key["y"]} for key in keys]
-        (WORK / "keys.json").write_text(json.dumps({n: v for n, v in told.items() if n != "root"} | {"keys": described}))
+        described = {name: value for name, value in told.items() if name != "root"} | {"keys": described}
+        (WORK / "keys.json").write_text(json.dumps(described))
         done = run(TOOL, "verify", path, "--trusted", WORK / "keys.json")
         check("key sets, verify --trusted", row["file"], (done.returncode == 0) == row["accepted"], done.stderr)
 

@@ -1,5 +1,6 @@
-//! Promise: a device that rotates its keys takes, passes over and refuses key sets as `docs/format.md`, section 4.3, says. Shown
-//! on files that are in the repository; `examples/make_vectors` made them, `tests/interop.sh` shows them to an independent decoder.
+//! Promise: a device that rotates its keys takes, passes over and refuses key sets as `docs/format.md`, section 4.3,
+//! says. Shown on files that are in the repository; `examples/make_vectors` made them, `tests/interop.sh` shows them to
+//! an independent decoder.
 
 #[path = "../examples/make_vectors/main.rs"]
 mod make_vectors;
@@ -27,8 +28,8 @@ static LAYOUT: Layout =
 const SIGN: u8 = 1;
 const ROTATE: u8 = 2;
 
-/// The page has every set's body parsed and refused on any fault, also that of a set which is passed over. The device asks whether
-/// keys are points of the curve only where it checks signatures, so these it passes over.
+/// The page has every set's body parsed and refused on any fault, also that of a set which is passed over. The device
+/// asks whether keys are points of the curve only where it checks signatures, so these it passes over.
 const NOT_JUDGED_BY_DEVICES: [&str; 2] = ["old-off-curve", "class-off-curve"];
 /// `SignedKeys::verify` does not count the bytes that a place has for a set.
 const NOT_COUNTED_BY_HOSTS: [&str; 4] = ["size-993", "size-993-strangers", "body-1024", "keys-8-entries-6"];
@@ -272,10 +273,8 @@ fn the_host_judges_sets_as_a_device_does() {
         let of_a_set = !case.rule.starts_with("update") && !case.refusal.starts_with("Truncated");
         let not_a_point = case.rule == "form" && case.refusal.starts_with("BadSignature");
         let behind_sets = matches!(case.name, "broken" | "set-then-magic");
-        if of_a_set && !not_a_point && !behind_sets {
-            if refused != case.refusal {
-                wrong.push(format!("{}: {:?}, a host says {refused:?}", case.name, case.refusal));
-            }
+        if of_a_set && !not_a_point && !behind_sets && refused != case.refusal {
+            wrong.push(format!("{}: {:?}, a host says {refused:?}", case.name, case.refusal));
         }
     });
     wrong.retain(|what| {

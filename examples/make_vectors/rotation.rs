@@ -1,5 +1,7 @@
 //! Key sets in front of updates, for devices that rotate their keys: who is trusted, what is taken, what is refused.
 
+use std::slice::from_ref;
+
 use super::bytes::{element, entry, hex, noise, number, object, section, CRITICAL, ES256};
 use super::keys::{Key, CLASS, KEY_SET, UPDATE, VENDOR};
 use super::update::{in_order, Update, PRIVATE};
@@ -57,8 +59,8 @@ pub(crate) struct Case {
     pub(crate) key_sets: Vec<&'static str>,
     /// The versions taken.
     pub(crate) taken: Vec<u32>,
-    /// The rule that ends it, as the reference names it, and the refusal, as Rust's `Debug` writes it; empty: the update is
-    /// accepted.
+    /// The rule that ends it, as the reference names it, and the refusal, as Rust's `Debug` writes it; empty: the
+    /// update is accepted.
     pub(crate) rule: &'static str,
     pub(crate) refusal: String,
 }
@@ -244,11 +246,11 @@ fn versions() -> Vec<Case> {
     let front = [&second, &first].map(Clone::clone);
     vec![
         case("no-set", "no key set", FIRST, &[], "a", ""),
-        case("one", "all keys change", FIRST, &[first.clone()], "c", "t"),
+        case("one", "all keys change", FIRST, from_ref(&first), "c", "t"),
         case("two", "and change again", FIRST, &[first.clone(), second.clone()], "e", "tt"),
         case("same-keys", "a new version of the same keys", FIRST, &[Set::new(1, "a1 b2").signed_by("b")], "a", "t"),
         case("both-roles", "keys of both roles", Trusted::new("a3"), &[Set::new(1, "c3").signed_by("ac")], "c", "t"),
-        case("gap", "version 2 behind 0", FIRST, std::slice::from_ref(&second), "e", "").refused("gap", gap(2, 0)),
+        case("gap", "version 2 behind 0", FIRST, from_ref(&second), "e", "").refused("gap", gap(2, 0)),
         case("gap-last", "the last version behind 0", FIRST, &[last(u32::MAX)], "c", "")
             .refused("gap", gap(u32::MAX, 0)),
         case(
@@ -824,8 +826,8 @@ fn entry_of(case: &Case) -> String {
     let or_null = |text: &str| if text.is_empty() { "null".into() } else { format!("\"{text}\"") };
     let sets: Vec<_> = case.key_sets.iter().map(|set| format!("\"{set}\"")).collect();
     format!(
-        "    {{\"file\": \"{}.lgu\", \"what\": \"{}\",\n     \"trusted\": {{\"version\": {version}, \"sign_threshold\": \
-         {sign}, \"rotate_threshold\": {rotate}, \"keys\": [{}]}}, \"root\": {root},\n     \"key_sets\": [{}], \
+        "    {{\"file\": \"{}.lgu\", \"what\": \"{}\",\n     \"trusted\": {{\"version\": {version}, \
+         \"sign_threshold\": {sign}, \"rotate_threshold\": {rotate}, \"keys\": [{}]}}, \"root\": {root},\n     \"key_sets\": [{}], \
          \"taken\": {:?}, \"rule\": {}, \"refusal\": {}, \"accepted\": {}}}",
         case.name,
         case.what,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The library and independent decoders (lockgate_records.py and lockgate_keys.py, written from docs/records.md and
-# docs/keys.md alone) read the same record logs and key stores: as power cuts left them on every kind of device, and with bits flipped and units unreadable on top of that. They
-# must agree on every one.
+# docs/keys.md alone) read the same record logs and key stores: as power cuts left them on every kind of device, and with
+# bits flipped and units unreadable on top of that. They must agree on every one.
 #
 # MOMENTS=N (default 3000) logs, of the lives that SEED=N (default 1) begins. If they disagree, the logs are kept.
 set -euo pipefail
@@ -45,7 +45,7 @@ def status(state, swap):
 
 
 def trusted(store, state):
-    """The version that an application goes by: of the place that the state names or, without a log, of the latest one."""
+    """The version that an application goes by: of the place that the state names; without a log, of the latest one."""
     place = state["keys"] if state else store["without_log"]
     if place == 0:
         return 0
@@ -103,7 +103,8 @@ with ProcessPoolExecutor() as pool:
 
 # Agreement on what never occurred is worth nothing.
 for kind in (*records.PHASES, *(f"trusted set in place {place}" for place in range(4)), "trusted set lost",
-             "another set of the confirmed image", "a place is not whole", "no log", "not durable", "units unreadable", "checkpoint", "damaged"):
+             "another set of the confirmed image", "a place is not whole", "no log", "not durable", "units unreadable",
+             "checkpoint", "damaged"):
     if not seen[kind]:
         print(f"none of the logs has: {kind}")
         failed += 1
