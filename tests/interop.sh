@@ -39,7 +39,7 @@ def pem(key, private=False):
     return str(VECTORS / f"test-key-{key}{'' if private else '.pub'}.pem")
 
 
-PUBLIC = {key: ref.load_key(pem(key), False) for key in "abc"}
+PUBLIC = {key: ref.load_key(pem(key), False) for key in "abcdefghi"}
 
 
 def by_python(package, keys, threshold, trailer=False):  # (fields, why refused)
@@ -202,6 +202,38 @@ for how, name, agree, accepted, harmless, said in pool.map(judge, jobs):
     check(f"{how}, both agree", name, agree, said)
     check(f"{how}, accepted only where no signature was needed", name, harmless or not accepted, said)
     accepted_flips += accepted and agree
+
+# (e) key sets: what a device that rotates its keys makes of them. Whoever does not rotate passes them over.
+with open(VECTORS / "rotation/LIST.json") as file:
+    rotation = json.load(file)
+assert {row["file"] for row in rotation["vectors"]} == {path.name for path in (VECTORS / "rotation").glob("*.lgu")}
+for row in rotation["vectors"]:
+    path, points, root = VECTORS / "rotation" / row["file"], rotation["keys"], row["root"]
+    keys = [points[key["key"]] | {"roles": key["roles"]} for key in row["trusted"]["keys"]]
+    root = root and root | {"keys": [points[key] for key in root["keys"]]}
+    told = row["trusted"] | {"vendor": rotation["vendor"], "class": rotation["class"], "keys": keys, "root": root}
+    found = ref.rotate(path.read_bytes(), told)
+    said = found["key_sets"], found["taken"], found["refused"], bool(found["update"])
+    expected = row["key_sets"], row["taken"], row["rule"], row["accepted"]
+    check("key sets, Python judges as the list says", row["file"], said == expected, f"{said} {found['why']}")
+    (WORK / "trusted.json").write_text(json.dumps(told))
+    if row["file"].startswith(("one", "root", "gap")):
+        done = run(sys.executable, VECTORS / "lockgate_ref.py", "verify", path, "--trusted", WORK / "trusted.json")
+        same = json.loads(done.stdout) == found and done.returncode == (not row["accepted"])
+        check("key sets, the Python command says the same", row["file"], same, done.stderr)
+    signers = "".join(key["key"] for key in row["trusted"]["keys"] if key["roles"] & 1)
+    skipped, why = by_python(path.read_bytes(), signers, row["trusted"]["sign_threshold"])
+    accepted, said = by_tool(path, signers, row["trusted"]["sign_threshold"])
+    check("key sets, passed over by both or refused", row["file"], bool(skipped) == accepted, (why, said))
+    # The tool reads also the signatures of sets that are passed over. It knows of no root.
+    if not root and row["file"] not in ("old-entry-order.lgu", "old-entry-63.lgu"):
+        roles = [("sign", 1), ("rotate", 2)]
+        described = [{"id": key["id"], "roles": [name for name, bit in roles if key["roles"] & bit],
+                      "point": key["x"] + key["y"]} for key in keys]
+        described = {name: value for name, value in told.items() if name != "root"} | {"keys": described}
+        (WORK / "keys.json").write_text(json.dumps(described))
+        done = run(TOOL, "verify", path, "--trusted", WORK / "keys.json")
+        check("key sets, verify --trusted", row["file"], (done.returncode == 0) == row["accepted"], done.stderr)
 
 # The largest signature section, which is no vector because of its size.
 package = (VECTORS / "good/one-byte.lgu").read_bytes()

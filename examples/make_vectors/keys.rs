@@ -15,14 +15,21 @@ pub(super) const ORDER: [u8; 32] = [
     0xBC, 0xE6, 0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
 ];
 
-pub(super) struct Key(SigningKey);
+pub(crate) struct Key(SigningKey);
 
 impl Key {
-    pub(super) fn test(name: char) -> Self {
+    pub(crate) fn test(name: char) -> Self {
         let pem = match name {
             'a' => include_str!("../../tests/vectors/test-key-a.pem"),
             'b' => include_str!("../../tests/vectors/test-key-b.pem"),
-            _ => include_str!("../../tests/vectors/test-key-c.pem"),
+            'c' => include_str!("../../tests/vectors/test-key-c.pem"),
+            'd' => include_str!("../../tests/vectors/test-key-d.pem"),
+            'e' => include_str!("../../tests/vectors/test-key-e.pem"),
+            'f' => include_str!("../../tests/vectors/test-key-f.pem"),
+            'g' => include_str!("../../tests/vectors/test-key-g.pem"),
+            'h' => include_str!("../../tests/vectors/test-key-h.pem"),
+            'i' => include_str!("../../tests/vectors/test-key-i.pem"),
+            other => panic!("there is no test key {other}"),
         };
         Self(SigningKey::from_pem(pem).expect("a private key"))
     }
@@ -31,8 +38,17 @@ impl Key {
         public_key_pem(&self.0.public_key()).expect("a point of the curve")
     }
 
+    pub(crate) fn into_signer(self) -> SigningKey {
+        self.0
+    }
+
+    /// x || y.
+    pub(crate) fn point(&self) -> [u8; 64] {
+        self.0.public_key().0
+    }
+
     pub(super) fn id(&self) -> [u8; 8] {
-        sha256(&[&[4], &self.0.public_key().0[..]].concat())[..8].try_into().expect("8 bytes")
+        sha256(&[&[4], &self.point()[..]].concat())[..8].try_into().expect("8 bytes")
     }
 
     /// r || s over domain, prelude and body.

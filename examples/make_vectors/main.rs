@@ -5,7 +5,7 @@
 //! of PEM files and UUIDs, nothing that knows the format. A bad vector breaks one rule. Where that rule is about signed
 //! bytes, the signature is right.
 //!
-//! `main` → `good`, `bad_*` → `vector` → `json` → `update` → `keys` → `bytes`
+//! `main` → `good`, `bad_*`, `rotation` → `vector` → `json` → `update` → `keys` → `bytes`
 #![allow(dead_code)] // the test uses a part of it
 
 mod bad_blocks;
@@ -17,6 +17,7 @@ mod bytes;
 pub(crate) mod good;
 pub(crate) mod json;
 pub(crate) mod keys;
+pub(crate) mod rotation;
 mod update;
 pub(crate) mod vector;
 
@@ -27,8 +28,8 @@ use std::{fs, io};
 use vector::Vector;
 
 /// What a device takes; what it refuses; what keeps every rule and is not for the device of
-/// `tests/vectors.rs`.
-pub(crate) const FOLDERS: [&str; 3] = ["good", "bad", "format-only"];
+/// `tests/vectors.rs`; what devices that rotate their keys make of key sets.
+pub(crate) const FOLDERS: [&str; 4] = ["good", "bad", "format-only", "rotation"];
 
 fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
@@ -49,7 +50,12 @@ fn main() -> io::Result<()> {
 /// Every generated file, by its path under `tests/vectors`.
 pub(crate) fn files() -> BTreeMap<String, Vec<u8>> {
     let key = |name| (format!("test-key-{name}.pub.pem"), keys::Key::test(name).public_pem().into());
-    let mut files = BTreeMap::<_, Vec<u8>>::from(['a', 'b', 'c'].map(key));
+    let mut files: BTreeMap<_, Vec<u8>> = rotation::LETTERS.chars().map(key).collect();
+    files.insert(rotation::LIST.into(), rotation::list().into());
+    for rotation::Case { name, bytes, .. } in rotation::cases() {
+        let twice = files.insert(format!("rotation/{name}.lgu"), bytes);
+        assert!(twice.is_none(), "two vectors are called rotation/{name}");
+    }
     for Vector { folder, name, threshold, keys, refusal, what, fields, bytes, .. } in all() {
         if !fields.is_empty() {
             files.insert(format!("{folder}/{name}.json"), json::object(&fields, threshold, keys).into());

@@ -106,6 +106,12 @@ pub struct LogState {
     pub manifest: Option<Digest>,
     /// The first 16 bytes of the digest of the image that failed last.
     pub failed: Option<[u8; 16]>,
+    /// The key store's place of the trusted key set, 1 to 3; 0: the set built into the device.
+    pub keys: u8,
+    /// The same, of the set under which the confirmed image counts.
+    pub base: u8,
+    /// The update started last counts under that set, too.
+    pub older: bool,
     /// Nothing can put it in doubt: its record is sealed, and nothing torn lies behind it.
     pub durable: bool,
 }
@@ -224,6 +230,9 @@ impl LogState {
             reason,
             manifest: Some(state.update).filter(|digest| digest.0 != [0; 32]),
             failed: Some(state.failed.0).filter(|id| *id != [0; 16]),
+            keys: state.places.keys,
+            base: state.places.base,
+            older: state.places.older,
             durable,
         }
     }
@@ -278,6 +287,7 @@ mod tests {
             assert_eq!((second.generation, second.current), (None, false));
             let state = found.state.unwrap();
             assert_eq!((state.phase, state.slot, state.security_counter), (LogPhase::Confirmed, Slot::B, 7));
+            assert_eq!((state.keys, state.base, state.older), (0, 0, false));
             assert!(state.durable && state.manifest.is_none() && state.reason.is_none() && found.checkpoint.is_none());
         }
     }

@@ -19,12 +19,14 @@ def header_fields(payload):
 
 def state_fields(payload):
     (start, counter, next_counter, phase, slot, step, extent, limit, reason, update, image, failed,
-     reserved) = struct.unpack("<2xHIIBBHIBB32s16s16sH", payload)
-    if phase > 5 or slot > 1 or reason > 5 or reserved:
+     keys, base) = struct.unpack("<2xHIIBBHIBB32s16s16sBB", payload)
+    base, older = base & 0x7F, base > 0x7F
+    if phase > 5 or slot > 1 or reason > 5 or keys > 3 or base > 3:
         return None
     return {"start": start, "security_counter": counter, "next_counter": next_counter, "phase": PHASES[phase],
             "slot": "AB"[slot], "step": step, "extent": extent, "limit": limit, "reason": reason,
-            "update": update.hex(), "image": image.hex(), "failed": failed.hex()}
+            "update": update.hex(), "image": image.hex(), "failed": failed.hex(),
+            "keys": keys, "base": base, "older": older}
 
 
 def checkpoint_fields(payload):

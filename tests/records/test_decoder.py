@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A small writer of the record log (docs/records.md), torn writes included, and tests of lockgate_records.py on it."""
+"""A small writer of the record log (docs/records.md), torn writes included, and tests of lockgate_records.py on it;
+and one of the key store (docs/keys.md), whose signatures are none, and tests of lockgate_keys.py."""
 import hashlib
 import json
 import random
@@ -8,15 +9,17 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import uuid
 
+import lockgate_keys as store
 import lockgate_records as decoder
 
 SIZE = 4096
 
 
-def state(strides, start=1, phase=0, slot=0, step=0, reason=0, reserved=0):
-    return struct.pack("<BBHIIBBHIBB32s16s16sH", 2, strides, start, 7, 8, phase, slot, step, 0, 0, reason,
-                       bytes(range(32)), b"i" * 16, b"f" * 16, reserved)
+def state(strides, start=1, phase=0, slot=0, step=0, reason=0, keys=0, base=0):
+    return struct.pack("<BBHIIBBHIBB32s16s16sBB", 2, strides, start, 7, 8, phase, slot, step, 0, 0, reason,
+                       bytes(range(32)), b"i" * 16, b"f" * 16, keys, base)
 
 
 def checkpoint(strides, start=1, offset=4096):
@@ -223,8 +226,10 @@ class Test(unittest.TestCase):
             self.assertFalse(holds(state(strides)), "too small")
         self.assertTrue(holds(state(61), stride=2), "up to the notes")
         self.assertFalse(holds(state(63), stride=2), "beyond it")
-        for field in ("reserved", "phase", "slot", "reason"):
+        for field in ("keys", "base", "phase", "slot", "reason"):
             self.assertFalse(holds(state(2, **{field: 6})), field)
+        for field, value in (("keys", 4), ("keys", 0x81), ("base", 4), ("base", 0x84), ("base", 0x40)):
+            self.assertFalse(holds(state(2, **{field: value})), (field, value))
         for kind in (0, 1, 4, 255):
             self.assertFalse(holds(bytes([kind]) + state(2)[1:]))
         self.assertFalse(holds(state(2), generation=2), "another generation's check")
@@ -234,6 +239,14 @@ class Test(unittest.TestCase):
         (w := Writer(4)).open(0, 1, state(2))
         w.flash[w.base + 3 * 64:w.base + 5 * 64] = w.flash[w.base + 64:w.base + 3 * 64]
         self.assertEqual(len(w.decode()["sectors"][0]["records"]), 2, "a copy in another stride")
+
+    def test_a_state_names_two_places_of_the_key_store(self):
+        for keys in range(4):
+            for base in range(4):
+                for older in (False, True):
+                    (w := Writer(4)).open(0, 1, state(2, keys=keys, base=base | older << 7))
+                    r = w.decode()["state"]
+                    self.assertEqual((r["keys"], r["base"], r["older"]), (keys, base, older))
 
     def test_neither_blank_flash_nor_noise_is_a_record(self):
         rng = random.Random(5)
@@ -258,6 +271,108 @@ class Test(unittest.TestCase):
             self.assertEqual(json.loads(subprocess.check_output(run)), w.decode())
             r = json.loads(subprocess.check_output(run + ["--unreadable", f"{w.place(1, 1, 0):#x},64"]))
             self.assertEqual(r, w.decode([w.place(1, 1, 0), 64]))
+
+
+VENDOR, CLASS = bytes(range(16)), bytes(range(16, 32))
+POINTS = sorted((bytes([n]) * 64 for n in range(9)), key=lambda point: hashlib.sha256(b"\x04" + point).digest())
+IDS = [hashlib.sha256(b"\x04" + point).digest()[:8] for point in POINTS]
+
+
+def element(kind, value):
+    return struct.pack("<HH", kind, len(value)) + value
+
+
+def body(version=1, sign=1, rotate=1, keys=((3, 0),), vendor=VENDOR, kind=CLASS, more=b"", number=6):
+    listed = b"".join(bytes([roles]) + POINTS[key] for roles, key in keys)
+    parts = (1, vendor), (2, kind), (3, struct.pack("<I", version)), (4, bytes([sign])), (5, bytes([rotate]))
+    return b"".join(element(0x8000 | n, value) for n, value in parts) + element(0x8000 | number, listed) + more
+
+
+def section(signers=(0,), length=64, algorithm=1):
+    entries = b"".join(struct.pack("<H8sH", algorithm, IDS[k], length) + bytes(length) for k in signers)
+    return struct.pack("<H", len(entries)) + entries
+
+
+def key_set(content, signed=None, magic=store.MAGIC, kind=1):
+    return struct.pack("<8sBBHHH", magic, 1, kind, 0, len(content), 0) + content + (signed or section())
+
+
+def place(stored):
+    return stored + hashlib.sha256(b"LGK1" + stored).digest()[:16]
+
+
+class KeyStore(unittest.TestCase):
+    def read(self, *contents, unreadable=()):
+        flash = b"".join(content.ljust(1024, b"\xff") for content in contents)
+        flash = flash.ljust(3 * 1024, b"\xff")
+        return store.decode(flash, (0, 1024, 2048), VENDOR, CLASS, unreadable)
+
+    def whole(self, stored):
+        return self.read(place(stored))["places"][0]["whole"]
+
+    def test_a_whole_place_says_its_set_and_who_signed_it(self):
+        content = body(version=7, sign=1, rotate=2, keys=((1, 0), (2, 3), (3, 5)))
+        found = self.read(b"", place(key_set(content, section((2, 5)))))
+        self.assertEqual([p["whole"] for p in found["places"]], [False, True, False])
+        second = found["places"][1]
+        self.assertEqual((second["version"], second["sign_threshold"], second["rotate_threshold"]), (7, 1, 2))
+        self.assertEqual([(k["id"], k["roles"]) for k in second["keys"]],
+                         [(IDS[0].hex(), 1), (IDS[3].hex(), 2), (IDS[5].hex(), 3)])
+        self.assertEqual(second["signers"], [IDS[2].hex(), IDS[5].hex()])
+
+    def test_without_a_log_the_highest_version_counts_and_of_equal_ones_the_lowest_place(self):
+        one, two = place(key_set(body(version=1))), place(key_set(body(version=2)))
+        for contents, want in (((), 0), ((b"", one), 2), ((one, two), 2), ((two, one), 1), ((one, two, two), 2)):
+            self.assertEqual(self.read(*contents)["without_log"], want)
+
+    def test_a_set_has_221_to_992_bytes(self):
+        filler = element(7, bytes(992 - 221 - 4))
+        self.assertEqual(len(key_set(body())), 221)
+        self.assertTrue(self.whole(key_set(body(more=filler))))
+        self.assertFalse(self.whole(key_set(body(more=filler[:2] + struct.pack("<H", 768) + bytes(768)))))
+        self.assertFalse(self.whole(key_set(body(), section(length=63, algorithm=2))))
+        self.assertTrue(self.whole(key_set(body(), section(length=64, algorithm=2))))
+
+    def test_every_bit_of_the_set_and_its_check_counts_and_nothing_behind(self):
+        stored = place(key_set(body(), section((0, 1))))
+        for at in range(len(stored)):
+            bad = stored[:at] + bytes([stored[at] ^ 1 << at % 8]) + stored[at + 1:]
+            self.assertFalse(self.read(bad)["places"][0]["whole"], at)
+            self.assertFalse(self.read(stored, unreadable=[at])["places"][0]["whole"], at)
+        self.assertTrue(self.read(stored + b"fill", unreadable=[len(stored)])["places"][0]["whole"])
+
+    def test_a_body_that_breaks_a_rule_makes_its_place_not_whole(self):
+        for good in (body(), body(sign=2, rotate=1, keys=((1, 0), (3, 1))), body(more=element(14, b""))):
+            self.assertTrue(self.whole(key_set(good)))
+        eight = tuple((3, n) for n in range(8))
+        self.assertTrue(self.whole(key_set(body(keys=eight), section((0, 1)))))
+        for bad in (body(version=0), body(sign=0), body(sign=2), body(rotate=0), body(rotate=2), body(keys=()),
+                    body(keys=((0, 0), (3, 1))), body(keys=((4, 0), (3, 1))), body(keys=((3, 1), (3, 0))),
+                    body(keys=((3, 1), (3, 1))), body(keys=eight + ((3, 8),)), body(keys=((1, 0),)),
+                    body(keys=((2, 0),)), body(vendor=CLASS), body(kind=VENDOR), body(more=element(0x8007, b"")),
+                    body(more=element(6, b"")), body(more=element(7, b"") * 2), body(more=b"\x07\0\1"),
+                    body(more=element(7, b"xy")[:-1]), body()[20:] + element(7, bytes(20)), body(number=7)):
+            self.assertFalse(self.whole(key_set(bad)), bad.hex())
+        over = body().replace(POINTS[0], b"\xff" * 64)
+        self.assertFalse(self.whole(key_set(over)), "a coordinate that is not below p")
+
+    def test_prelude_and_entries_keep_the_rules(self):
+        self.assertFalse(self.whole(key_set(body(), magic=b"LGU.....")))
+        self.assertFalse(self.whole(key_set(body(), kind=2)))
+        for signers in ((1, 0), (1, 1)):
+            self.assertFalse(self.whole(key_set(body(), section(signers))))
+        self.assertFalse(self.whole(key_set(body(), section((0, 1), length=65))))
+
+    def test_the_command_line_says_what_decode_does(self):
+        stored = place(key_set(body())).ljust(1024, b"\0")
+        with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+            file.write(bytes(64) + stored * 3)
+            file.flush()
+            run = [sys.executable, store.__file__, file.name, "--places", "64,0x440,2112",
+                   "--vendor", str(uuid.UUID(bytes=VENDOR)), "--class", str(uuid.UUID(bytes=CLASS))]
+            self.assertEqual(json.loads(subprocess.check_output(run)), self.read(stored, stored, stored))
+            r = json.loads(subprocess.check_output(run + ["--unreadable", "64"]))
+            self.assertEqual([p["whole"] for p in r["places"]], [False, True, True])
 
 
 if __name__ == "__main__":
