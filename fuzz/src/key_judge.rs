@@ -13,6 +13,8 @@ pub(crate) struct Set {
     pub(crate) sign_threshold: u8,
     pub(crate) rotate_threshold: u8,
     pub(crate) keys: Vec<(u8, PublicKey)>,
+    /// Prelude and body; none of what is built in.
+    pub(crate) signed: Vec<u8>,
 }
 
 impl Set {
@@ -104,7 +106,7 @@ fn walk(device: &Device<'_>, package: &[u8], judged: &mut Judged) -> Option<()> 
         if !all.iter().all(enough) || signed.len() + 2 + 76 * valid.len() > 992 {
             return None;
         }
-        judged.taken.push(set);
+        judged.taken.push(Set { signed: signed.to_vec(), ..set });
     }
     None
 }
@@ -161,7 +163,7 @@ pub(crate) fn key_set(mut body: &[u8]) -> Option<([u8; 16], [u8; 16], Set)> {
     let version = u32::from_le_bytes(version?.try_into().ok()?);
     let keys: Vec<&[u8; 65]> = keys?.chunks(65).map(|key| key.try_into().ok()).collect::<Option<_>>()?;
     let keys: Vec<_> = keys.iter().map(|key| (key[0], PublicKey(key[1..].try_into().expect("64 bytes")))).collect();
-    let set = Set { version, sign_threshold, rotate_threshold, keys };
+    let set = Set { version, sign_threshold, rotate_threshold, keys, signed: Vec::new() };
     let good = (1..=8).contains(&set.keys.len())
         && version >= 1
         && set.keys.iter().all(|(roles, _)| (1..=3).contains(roles))

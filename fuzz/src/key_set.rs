@@ -115,6 +115,7 @@ fn built_in(choice: usize) -> Set {
         sign_threshold: 1 + (choice >> 4 & 1) as u8,
         rotate_threshold: 1 + (choice >> 5 & 1) as u8,
         keys: vec![of(0, SIGN), of(1, SIGN | ROTATE), of(2, ROTATE), of(3, ROTATE), of(4, SIGN)],
+        signed: Vec::new(),
     }
 }
 
@@ -229,6 +230,7 @@ impl Field {
         }
         let (device, trusted) = (&self.device, self.trusted.clone());
         assert_eq!(trusts(device, &mut self.flash, &trusted), Some(true), "{trusted:?} is trusted");
+        self.judge_store();
         outcome.ok()
     }
 
@@ -249,6 +251,16 @@ impl Field {
             let keys = within(&layout.keys_range()) && !judged.taken.is_empty();
             let slot = within(target) && judged.started;
             assert!(within(&layout.records_range()) || keys || slot, "{op:?} is not this package's to do: {judged:?}");
+        }
+    }
+
+    /// The sets that are gone by have their places.
+    fn judge_store(&self) {
+        let store = self.device.layout().keys_range();
+        let store = &self.flash.bytes()[store.start as usize..store.end as usize];
+        for set in [&self.trusted, &self.base] {
+            let kept = set.signed.is_empty() || store.chunks(1024).any(|place| place.starts_with(&set.signed));
+            assert!(kept, "version {} is lost", set.version);
         }
     }
 
@@ -274,6 +286,7 @@ impl Field {
             assert!(now >= seen, "set {now} of {way:?} after set {seen}");
             seen = now;
             self.trusted = way[now].clone();
+            self.judge_store();
             self.judge_start(&launch, &self.flash, self.signatures, false);
         }
     }
@@ -443,7 +456,8 @@ fn body(last: &Set, script: &mut Script<'_>) -> ([u8; 16], [u8; 16], Set) {
     }
     let keys = MADE.people.iter().enumerate().map(|(number, &key)| ((roles >> (2 * number) & 3) as u8, key));
     let keys = keys.filter(|(roles, _)| *roles != 0).collect();
-    let mut set = Set { version: last.version.wrapping_add(1), sign_threshold: 1, rotate_threshold: 1, keys };
+    let mut set =
+        Set { version: last.version.wrapping_add(1), sign_threshold: 1, rotate_threshold: 1, keys, signed: Vec::new() };
     let thresholds = script.byte();
     let threshold = |nibble: usize, role| match nibble {
         0..12 => 1 + nibble % set.with(role).count().max(1),
