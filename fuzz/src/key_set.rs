@@ -123,6 +123,7 @@ fn built_in(choice: usize) -> Set {
 pub fn key_set(data: &[u8]) {
     let mut script = Script(data);
     let mut field = Field::new(script.byte());
+    let mut held = None;
     for _ in 0..4 {
         if script.is_empty() {
             break;
@@ -131,9 +132,18 @@ pub fn key_set(data: &[u8]) {
         let package = package(&field, &mut script);
         if event & 7 == 7 {
             field.cut(&package, &mut script);
+            held = None;
         }
-        let receipt = field.send(&package, &mut script);
-        let Some(receipt) = receipt.filter(|_| event & 8 == 0) else { continue };
+        let (changed, receipt) = field.send(&package, &mut script);
+        if let Some(old) = held.take() {
+            let used = Control::new(&field.device, &mut field.flash).try_next(old);
+            assert_eq!(used.is_err(), changed, "a receipt from before: {used:?}");
+        }
+        if event & 8 != 0 {
+            held = receipt;
+            continue;
+        }
+        let Some(receipt) = receipt else { continue };
         Control::new(&field.device, &mut field.flash).try_next(receipt).expect("its receipt");
         if event & 16 != 0 {
             continue;
@@ -207,9 +217,10 @@ impl Field {
         judge(&device, package)
     }
 
-    /// The package comes, in pieces. Gives the receipt.
-    fn send(&mut self, package: &[u8], script: &mut Script<'_>) -> Option<Verified> {
+    /// The package comes, in pieces. Gives whether anything became of it, and the receipt.
+    fn send(&mut self, package: &[u8], script: &mut Script<'_>) -> (bool, Option<Verified>) {
         let judged = self.judge(package);
+        let pending = self.status().update == UpdateState::Pending;
         let target = self.target();
         let cut = script.byte();
         self.flash.clear_log();
@@ -231,7 +242,10 @@ impl Field {
         let (device, trusted) = (&self.device, self.trusted.clone());
         assert_eq!(trusts(device, &mut self.flash, &trusted), Some(true), "{trusted:?} is trusted");
         self.judge_store();
-        outcome.ok()
+        // Whatever was to be tried must be accepted anew.
+        let changed = judged.started || !judged.taken.is_empty();
+        assert_eq!(self.status().update == UpdateState::Pending, pending && !changed);
+        (changed, outcome.ok())
     }
 
     fn target(&mut self) -> std::ops::Range<u32> {
