@@ -54,7 +54,7 @@ impl Verify for Known {
     }
 }
 
-struct Board;
+pub(crate) struct Board;
 
 impl Platform for Board {
     fn arm_watchdog(&mut self) {}

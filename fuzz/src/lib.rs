@@ -3,6 +3,8 @@
 mod boot;
 mod certificate;
 mod http;
+mod key_judge;
+mod key_set;
 mod manifest;
 mod payload;
 #[path = "../../tests/common/payload_driver.rs"]
@@ -21,6 +23,7 @@ mod stream;
 pub use boot::boot;
 pub use certificate::certificate;
 pub use http::http;
+pub use key_set::key_set;
 pub use manifest::manifest;
 pub use payload::{delta, heatshrink};
 pub use power_cut::power_cut;
