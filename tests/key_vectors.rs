@@ -28,11 +28,6 @@ static LAYOUT: Layout =
 const SIGN: u8 = 1;
 const ROTATE: u8 = 2;
 
-/// The page has every set's body parsed and refused on any fault, also that of a set which is passed over. The device
-/// asks whether keys are points of the curve only where it checks signatures, so these it passes over.
-const NOT_JUDGED_BY_DEVICES: [&str; 2] = ["old-off-curve", "class-off-curve"];
-/// `SignedKeys::verify` does not count the bytes that a place has for a set.
-const NOT_COUNTED_BY_HOSTS: [&str; 4] = ["size-993", "size-993-strangers", "body-1024", "keys-8-entries-6"];
 /// `SignedKeys::read` does not know whether a set is to be passed over, its signatures unseen.
 const READ_BY_HOSTS: [&str; 2] = ["old-entry-order", "old-entry-63"];
 
@@ -120,18 +115,14 @@ fn stored(flash: &mut Flash<8>) -> Option<Vec<u8>> {
     Some(set.bytes.to_vec())
 }
 
-fn differs(case: &Case) -> bool {
-    NOT_JUDGED_BY_DEVICES.contains(&case.name)
-}
-
 #[test]
 fn every_key_set_is_taken_passed_over_or_refused_by_the_rule_and_the_update_judged_under_the_last_that_was_taken() {
     let mut wrong = Vec::new();
     for_each(|case, bytes| {
         let mut flash = fresh();
         let found = words(send(&rotating(&case.trusted), &mut flash, bytes.len(), bytes));
-        let expected = if differs(case) { "" } else { &case.refusal };
-        if found != expected {
+        let expected = &case.refusal;
+        if found != *expected {
             wrong.push(format!("{}: expected {expected:?}, found {found:?}", case.name));
         }
         let version = stored(&mut flash).map(|set| SignedKeys::read(&set).unwrap().0.keys.version);
@@ -147,7 +138,7 @@ fn every_key_set_is_taken_passed_over_or_refused_by_the_rule_and_the_update_judg
 fn what_is_refused_before_a_set_was_taken_leaves_the_flash_as_it_was() {
     for_each(|case, bytes| {
         // What comes in front of the update's payload.
-        if case.taken.is_empty() && !case.rule.is_empty() && !differs(case) {
+        if case.taken.is_empty() && !case.rule.is_empty() {
             let mut flash = fresh();
             send(&rotating(&case.trusted), &mut flash, bytes.len(), bytes).unwrap_err();
             let counters = flash.counters();
@@ -162,7 +153,7 @@ fn it_is_the_same_in_pieces() {
         for pieces in [1, 76] {
             let mut flash = fresh();
             let found = words(send(&rotating(&case.trusted), &mut flash, pieces, bytes));
-            assert_eq!(found, if differs(case) { "" } else { &case.refusal }, "{}, {pieces}", case.name);
+            assert_eq!(found, case.refusal, "{}, {pieces}", case.name);
         }
     });
 }
@@ -279,7 +270,7 @@ fn the_host_judges_sets_as_a_device_does() {
     });
     wrong.retain(|what| {
         let name = what.split(':').next().unwrap();
-        !NOT_COUNTED_BY_HOSTS.contains(&name) && !READ_BY_HOSTS.contains(&name)
+        !READ_BY_HOSTS.contains(&name)
     });
     assert_eq!(wrong, Vec::<String>::new());
 }

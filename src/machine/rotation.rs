@@ -74,10 +74,13 @@ impl<H: Sha256> Machine<'_, H> {
         Phase::Keys(Reading { place, done: 0 })
     }
 
-    /// What is read of a place next, and where: a unit, since what lies behind the set may be unreadable.
-    pub(super) fn keys_at(&self, reading: Reading) -> (u32, u32) {
-        let place = self.device.layout.key_place(reading.place).unwrap_or_default();
-        (place.saturating_add(reading.done.into()), MAX_WRITE_UNIT)
+    /// What is read of a place next, and where: no unit behind the set, which may be unreadable.
+    pub(super) fn keys_at(&self, Reading { place, done }: Reading) -> (u32, u32) {
+        let place = self.device.layout.key_place(place).unwrap_or_default();
+        let there = self.buffer.data().get(..done.into()).unwrap_or_default();
+        let wanted = size_of(there).map_or(0, |size| size.saturating_add(CHECK_SIZE));
+        let left = self.writer.padded((wanted as u32).saturating_sub(done.into()));
+        (place.saturating_add(done.into()), left.min(MAX_WRITE_UNIT))
     }
 
     /// Bytes of a place, or none because of a read error.

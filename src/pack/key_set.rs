@@ -139,9 +139,6 @@ impl<'p> SignedKeys<'p> {
             .keys()
             .map(|(roles, key)| RoleKey { key, sign: roles & SIGN != 0, rotate: roles & ROTATE != 0 })
             .collect::<Vec<_>>();
-        if keys.iter().any(|key| !P256.is_point(&key.key)) {
-            return Err(Malformed::Element { number: number::KEYS }.into());
-        }
         let keys = Keys {
             vendor: set.vendor,
             class: set.class,
@@ -169,8 +166,11 @@ impl<'p> SignedKeys<'p> {
         if class != trusted.class {
             return Err(Refusal::WrongClass { package: class, device: trusted.class });
         }
-        if version != trusted.version.saturating_add(1) {
+        if version.checked_sub(1) != Some(trusted.version) {
             return Err(Refusal::KeySetVersion { package: version, device: trusted.version });
+        }
+        if self.keys.keys.iter().any(|key| !P256.is_point(&key.key)) {
+            return Err(Malformed::Element { number: number::KEYS }.into());
         }
         let clash = |key: &&RoleKey| trusted.keys.iter().any(|old| old.key != key.key && old.id() == key.id());
         if let Some(key) = self.keys.keys.iter().find(clash) {

@@ -53,16 +53,6 @@ def trusted(store, state):
     return found["version"] if found["whole"] else "lost"
 
 
-def is_read_ahead(store, says, unit):
-    """The library reads a place 32 bytes at a time, and so to beyond the fill: there an error is none by the page."""
-    for at, found in zip(says["places"], store["places"]):
-        if found["whole"]:
-            page, library = (at + -(-(found["size"] + 16) // step) * step for step in (unit, 32))
-            if any(page <= bad < library for bad in says["unreadable"]):
-                return True
-    return False
-
-
 def judge(path):
     told = json.loads(path.read_text())
     flash = path.with_suffix(".bin").read_bytes()
@@ -79,9 +69,7 @@ def judge(path):
         store = lockgate_keys.decode(flash, says["places"], UUID(says["vendor"]).bytes, UUID(says["class"]).bytes,
                                      [a for unit in says["unreadable"] for a in range(unit, unit + told["unit"])])
         for name, state in (("trusted", log["state"]), ("without_log", None)):
-            if (mine := trusted(store, state)) != says[name] and is_read_ahead(store, says, told["unit"]):
-                kinds += ["read error behind a set"]
-            elif mine != says[name]:
+            if (mine := trusted(store, state)) != says[name]:
                 differ.append(f"{name}: the page says {mine}, the library {says[name]}, of {store}")
             kinds += ["trusted set lost"] if mine == "lost" else []
         if state := log["state"]:

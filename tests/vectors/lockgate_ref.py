@@ -131,14 +131,17 @@ class KeySet:  # section 4.3: points are raw, x || y, and by their key ids
             need(1 <= threshold <= count, f"threshold {threshold} of {count} keys")
         for roles, point in keys:
             need(1 <= roles <= 3, f"roles {roles}")
-            x, y = (int.from_bytes(half, "big") for half in (point[:32], point[32:]))
-            need(x < P and y < P, "coordinate is not below p")
-            need((y * y - x**3 + 3 * x - B) % P == 0, "not a point of the curve")
         ids = [key_id(point) for _, point in keys]
         need(ids == sorted(set(ids)), "order of keys")
 
     def with_role(self, role):
         return {ident for ident, roles in self.roles.items() if roles & role}
+
+    def need_points(self):
+        for point in self.points.values():
+            x, y = (int.from_bytes(half, "big") for half in (point[:32], point[32:]))
+            need(x < P and y < P, "coordinate is not below p")
+            need((y * y - x**3 + 3 * x - B) % P == 0, "not a point of the curve")
 
     def public(self, role):
         made = ec.EllipticCurvePublicKey.from_encoded_point
@@ -179,6 +182,7 @@ def take_key_set(reader, prelude, body, trusted, root):  # section 4.3: a new se
         return None, "not newer"
     gap = f"version {new.version} after {trusted.version}"
     need(new.version == trusted.version + 1, gap, "gap")
+    new.need_points()
     signers = {"trusted": trusted, "new": new} | ({"root": root} if root else {})
     points = {}
     for keys in signers.values():
