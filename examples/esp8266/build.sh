@@ -7,7 +7,7 @@
 #   ./build.sh sizes    only says how large what was built is, and holds it against the budgets
 #
 # All three, or none: then keys for the bench are made, once, and packages for the tests as well.
-# LOCKGATE_KEYS=keys.rs   the keys that the device trusts, as `lockgate keygen --print` wrote them
+# LOCKGATE_KEYS=keys.rs   the keys that the device trusts, as `lockgate keys inspect --rust` wrote them
 # LOCKGATE_KEY=key.pem    a key that signs, its public half beside it
 # LOCKGATE_CA=ca.rs       the public key of the certificate authority of the server, as `lockgate keygen --print` wrote it
 #
@@ -75,10 +75,13 @@ bench_keys() {
     mkdir -p "$out/keys"
     cd "$out/keys"
     local name
-    for name in bench other; do
+    for name in bench next vault other; do
         [[ -f $name.pem ]] || lockgate keygen --dev -o $name.pem >/dev/null
     done
-    keep keys.rs lockgate keygen --print bench.pub.pem
+    # What devices are built with, and the set that follows it in the field.
+    [[ -f keys-0.json ]] || lockgate keys new --vendor "$vendor" --class "$class" --sign bench.pub.pem --rotate vault.pub.pem -o keys-0.json >/dev/null
+    [[ -f keys-1.lgk ]] || lockgate keys rotate keys-0.json --add-sign next.pub.pem --remove bench.pub.pem --key vault.pem -o keys-1.lgk >/dev/null
+    keep keys.rs lockgate keys inspect --rust keys-0.json
     [[ -f ca.pem ]] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 3650 \
         -subj "/CN=lockgate bench" -keyout ca.key -out ca.pem 2>/dev/null
     openssl x509 -in ca.pem -noout -pubkey >ca.pub.pem
@@ -178,6 +181,9 @@ test_packages() {
     CLASS=0c2f9c0e-3f5b-4a51-9d2c-6a3f5d1e7b80 pack wrong-class https-2 1.2.0 2
     KEY=$out/keys/other.pem pack wrong-key https-2 1.2.0 2
     pack older https-3 1.0.0 0
+    KEY=$out/keys/next.pem pack rotated-2 https-2 1.2.0 2 --rotation "$out/keys/keys-1.lgk"
+    KEY=$out/keys/next.pem pack next-3 https-3 1.3.0 3
+    KEY=$out/keys/next.pem pack uart-rotated-2 uart-2 1.2.0 2 --rotation "$out/keys/keys-1.lgk"
 }
 
 factory() { # FLASH PACKAGE BOOT

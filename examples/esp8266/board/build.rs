@@ -7,7 +7,7 @@ fn main() {
     // No key comes with the example: whoever builds it says whom the device trusts.
     println!("cargo:rerun-if-env-changed=LOCKGATE_KEYS");
     let keys = env::var("LOCKGATE_KEYS").expect(
-        "LOCKGATE_KEYS is not set: it names the file that `lockgate keygen --print` wrote; ./build.sh makes one",
+        "LOCKGATE_KEYS is not set: it names the file that `lockgate keys inspect --rust` wrote; ./build.sh makes one",
     );
     println!("cargo:rerun-if-changed={keys}");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

@@ -16,7 +16,7 @@ use core::panic::PanicInfo;
 use board::{clock, reset, say, watchdog, Flash, DEVICE};
 #[cfg(feature = "deltas")]
 use lockgate::Workspace;
-use lockgate::{Block, BootReason, Control};
+use lockgate::{Block, BootReason, Control, Keyring};
 
 use link::Link;
 
@@ -29,6 +29,7 @@ const DECODED: usize = 512;
 /// What an update works in.
 struct Buffers {
     block: &'static mut Block<BLOCK>,
+    keyring: &'static mut Keyring,
     #[cfg(feature = "deltas")]
     workspace: &'static mut Workspace<DECODED>,
 }
@@ -49,8 +50,9 @@ extern "C" {
 /// Called by `rt/start.S`.
 #[no_mangle]
 extern "C" fn main() -> ! {
-    // Two, since one is all zeros and takes no flash.
+    // Each by itself, since what is all zeros takes no flash.
     static mut BLOCK_BUFFER: Block<BLOCK> = Block::new();
+    static mut KEYRING: Keyring = Keyring::new();
     #[cfg(feature = "deltas")]
     static mut WORKSPACE: Workspace<DECODED> = Workspace::new();
 
@@ -58,6 +60,8 @@ extern "C" fn main() -> ! {
     let mut buffers = Buffers {
         // SAFETY: nobody else knows it, and this is called once.
         block: unsafe { &mut *(&raw mut BLOCK_BUFFER) },
+        // SAFETY: likewise.
+        keyring: unsafe { &mut *(&raw mut KEYRING) },
         // SAFETY: likewise.
         #[cfg(feature = "deltas")]
         workspace: unsafe { &mut *(&raw mut WORKSPACE) },

@@ -37,6 +37,11 @@ impl Verify for Patient {
         watchdog::feed();
         valid
     }
+
+    // Without it no key set is ever taken.
+    fn is_point(&mut self, key: &PublicKey) -> bool {
+        P256.is_point(key)
+    }
 }
 
 /// Fetches and installs what the server has, and restarts into it. Returns if there is nothing to restart into.
@@ -57,7 +62,7 @@ pub(crate) fn look(link: &mut Link<'_>, buffers: &mut Buffers) {
 
 #[inline(never)] // what it is made from is not on the stack while it is used
 fn updater(buffers: &mut Buffers) -> Update<'_> {
-    let updater = Update::with_verifier(&DEVICE, Flash::new(), &mut *buffers.block, Patient);
+    let updater = Update::with_verifier(&DEVICE, Flash::new(), &mut *buffers.block, Patient).keyring(buffers.keyring);
     #[cfg(feature = "deltas")]
     let updater = updater.workspace(buffers.workspace);
     updater
@@ -67,7 +72,13 @@ fn updater(buffers: &mut Buffers) -> Update<'_> {
 fn install(link: &mut Link<'_>, buffers: &mut Buffers) -> Result<Verified, Failure> {
     let mut updater = updater(buffers);
     // Power may have failed between the last block and the request to try the image.
-    staged(&mut updater).map_or_else(|| fetch(link, &mut updater), Ok)
+    let outcome = staged(&mut updater).map_or_else(|| fetch(link, &mut updater), Ok);
+    // 0 is the set built in, or that nothing came by which to judge.
+    let keys = updater.key_set_version();
+    if keys > 0 {
+        say!("app: trusts key set ", keys);
+    }
+    outcome
 }
 
 #[inline(never)] // as above

@@ -31,6 +31,8 @@ fn refused(refusal: &Refusal) -> Text {
     match refusal {
         Refusal::NotAPackage => text!("not a package"),
         Refusal::BadSignature { .. } | Refusal::TooFewSignatures { .. } => text!("not signed by a trusted key"),
+        Refusal::KeySetVersion { .. } => text!("key sets in between are missing"),
+        Refusal::KeyStore => text!("the keys it trusts are lost"),
         Refusal::WrongVendor { .. } => text!("for another vendor"),
         Refusal::WrongClass { .. } => text!("for another class"),
         Refusal::SecurityCounter { .. } => text!("security counter too low"),

@@ -11,9 +11,11 @@ use crate::header::number;
 use crate::stack::Stack;
 
 /// 4 MiB, as the boot stage has it (`../board/src/device.rs`): the cache shows one whole megabyte at 0x40200000, so each slot is one.
+/// The key store is not used here: key sets are passed over.
 const LAYOUT: Layout = Layout::new(&geometry::ESP8266_4M)
     .boot(0..0x1_0000)
     .records(0x1_0000..0x1_8000)
+    .keys(0x1_8000..0x1_B000)
     .slots(0x10_0000..0x20_0000, 0x20_0000..0x30_0000)
     .check();
 
