@@ -41,6 +41,9 @@ pub enum Refusal {
         /// The trusted set's.
         device: u32,
     },
+    /// A key of a key set is no point of the curve, or the [`Verify`](crate::Verify) cannot tell: it has no
+    /// [`is_point`](crate::Verify::is_point) of its own.
+    KeyPoint,
     /// A key of a key set has the id of another key that is trusted.
     KeyClash {
         /// The id.
@@ -344,6 +347,9 @@ impl fmt::Display for Refusal {
             }
             Self::KeySetVersion { package, device } => {
                 write!(f, "key set {package} cannot follow key set {device}: the ones between must come first")
+            }
+            Self::KeyPoint => {
+                f.write_str("a key of the key set is no point of the curve, or `Verify::is_point` is missing")
             }
             Self::KeyClash { key } => write!(f, "two different keys have the id {key}"),
             Self::KeySetTooLarge { needed } => {

@@ -118,7 +118,7 @@ impl<'k> KeySet<'k> {
     }
 }
 
-/// Signature arithmetic: one method. Wrap [`P256`](crate::P256) to feed a watchdog before and after each
+/// Signature arithmetic: one method (two, for keys that change). Wrap [`P256`](crate::P256) to feed a watchdog before and after each
 /// check: it may take a second on a small chip, and is a step of its own so that a
 /// watchdog can be fed before it.
 pub trait Verify {
@@ -127,8 +127,8 @@ pub trait Verify {
     /// point of the curve, are not.
     fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool;
 
-    /// Whether `key` is a point of the curve, both coordinates below p. Only keys of a key set that is about to be taken
-    /// are asked for; the default says no, with which none ever is.
+    /// Whether `key` is a point of the curve, both coordinates below p: asked for the keys of a key set that is about to be
+    /// taken. The default says no, with which none ever is ([`Refusal::KeyPoint`](crate::Refusal::KeyPoint)): a wrapper passes it on.
     fn is_point(&mut self, key: &PublicKey) -> bool {
         let _ = key;
         false
@@ -150,13 +150,15 @@ pub struct SignatureJob<'m> {
 impl SignatureJob<'_> {
     /// Checks it: the only way to make a [`CheckedSignature`].
     pub fn check(self, verifier: &mut impl Verify) -> CheckedSignature {
-        #[cfg(feature = "rotation")]
-        let points = crate::keys::keys(self.set).all(|(_, key)| verifier.is_point(&key));
-        #[cfg(not(feature = "rotation"))]
-        let points = true;
-        let valid = points && verifier.verify(self.key, self.digest, self.signature);
-        let verdict = Verdict::of(valid);
-        CheckedSignature { key: *self.id, digest: *self.digest, signature: *self.signature, verdict }
+        let verdict = Verdict::of(verifier.verify(self.key, self.digest, self.signature));
+        CheckedSignature {
+            key: *self.id,
+            digest: *self.digest,
+            signature: *self.signature,
+            #[cfg(feature = "rotation")]
+            points: crate::keys::keys(self.set).all(|(_, key)| verifier.is_point(&key)),
+            verdict,
+        }
     }
 }
 
@@ -166,6 +168,9 @@ pub struct CheckedSignature {
     key: KeyId,
     digest: Digest,
     signature: [u8; 64],
+    /// The keys of the set that it signs are points of the curve.
+    #[cfg(feature = "rotation")]
+    pub(crate) points: bool,
     pub(crate) verdict: Verdict,
 }
 

@@ -260,11 +260,10 @@ fn the_host_judges_sets_as_a_device_does() {
         if taken != case.taken {
             wrong.push(format!("{}: taken {:?}, a host takes {taken:?}", case.name, case.taken));
         }
-        // How the refusal of a point that is none is called, and of a file that ends, differs.
+        // How the refusal of a file that ends is called differs.
         let of_a_set = !case.rule.starts_with("update") && !case.refusal.starts_with("Truncated");
-        let not_a_point = case.rule == "form" && case.refusal.starts_with("BadSignature");
         let behind_sets = matches!(case.name, "broken" | "set-then-magic");
-        if of_a_set && !not_a_point && !behind_sets && refused != case.refusal {
+        if of_a_set && !behind_sets && refused != case.refusal {
             wrong.push(format!("{}: {:?}, a host says {refused:?}", case.name, case.refusal));
         }
     });

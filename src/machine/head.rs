@@ -313,6 +313,10 @@ impl Head {
         if !counts || !outcome.verdict.is_valid() {
             return Err(Refusal::BadSignature { key });
         }
+        #[cfg(feature = "rotation")]
+        if !outcome.points {
+            return Err(Refusal::KeyPoint);
+        }
         self.verdict = self.verdict.and(outcome.verdict);
         self.checked = self.checked.saturating_add(1);
         self.count(keys);

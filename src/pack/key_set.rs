@@ -62,7 +62,7 @@ impl Keys {
         let body = self.body();
         Body::parse::<Sha2>(&body).map_err(PackError::KeySet)?;
         if self.keys.iter().any(|key| !P256.is_point(&key.key)) {
-            return Err(PackError::KeySet(Malformed::Element { number: number::KEYS }.into()));
+            return Err(PackError::KeySet(Refusal::KeyPoint));
         }
         let mut bytes = Prelude { object: ObjectType::KeySet, body: body.len() }.encode().to_vec();
         bytes.extend(&body);
@@ -170,7 +170,7 @@ impl<'p> SignedKeys<'p> {
             return Err(Refusal::KeySetVersion { package: version, device: trusted.version });
         }
         if self.keys.keys.iter().any(|key| !P256.is_point(&key.key)) {
-            return Err(Malformed::Element { number: number::KEYS }.into());
+            return Err(Refusal::KeyPoint);
         }
         let clash = |key: &&RoleKey| trusted.keys.iter().any(|old| old.key != key.key && old.id() == key.id());
         if let Some(key) = self.keys.keys.iter().find(clash) {

@@ -233,14 +233,16 @@ fn a_key_that_is_no_point_of_the_curve_makes_no_set() {
     let mut set = field.people.set(1, &[1], &[1]);
     set.keys.push(RoleKey { key: PublicKey([7; 64]), sign: true, rotate: false });
     set.sign(&mut [&mut field.people.rotate[0].clone()]).expect_err("the tool refuses to make one");
-    // As someone makes it whose tool does not.
-    let good = SigningKey::generate();
-    set.keys[2].key = good.public_key();
+    // As someone makes it whose tool does not: in the place of a key beside which its id stands in the same order.
+    let id = |key: PublicKey| key.id::<lockgate::Sha2>();
+    set.keys.truncate(2);
+    let [sign, rotate] = [set.keys[0].key, set.keys[1].key];
+    let order = id(sign) < id(rotate);
+    let none = (0..=255).map(|fill| PublicKey([fill; 64])).find(|key| (id(*key) < id(rotate)) == order).unwrap();
     let bytes = field.people.signed(&set, &[0, 1]);
-    let at = bytes.windows(64).position(|window| window == good.public_key().0).unwrap();
-    let forged = kit::resigned(&field.people, &bytes, at, &[7; 64], &[0, 1]);
-    let refusal = refused(field.send(&[forged], field.people.update(1, 1).bytes()));
-    assert!(matches!(refusal, Refusal::BadSignature { .. } | Refusal::Malformed(_)), "{refusal:?}");
+    let at = bytes.windows(64).position(|window| window == sign.0).unwrap();
+    let forged = kit::resigned(&field.people, &bytes, at, &none.0, &[0, 1]);
+    assert_eq!(refused(field.send(&[forged], field.people.update(1, 1).bytes())), Refusal::KeyPoint);
     assert!(field.believes(0));
 }
 
