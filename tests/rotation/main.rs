@@ -298,3 +298,23 @@ fn a_set_for_another_vendor_costs_no_check_and_changes_nothing() {
     field.takes(&[bytes], field.people.update(0, 1).bytes());
     assert!(field.believes(0) && !field.believes(1));
 }
+
+/// A wrapper of somebody who never thought of key sets.
+struct Plain;
+
+impl lockgate::Verify for Plain {
+    fn verify(&mut self, key: &PublicKey, digest: &lockgate::Digest, signature: &[u8; 64]) -> bool {
+        lockgate::P256.verify(key, digest, signature)
+    }
+}
+
+#[test]
+fn a_verifier_that_cannot_tell_points_takes_no_set_and_says_why() {
+    let mut field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    let (mut block, mut ring) = (Block::<1024>::new(), lockgate::Keyring::new());
+    let updater: Updater<'_, _, _> = Updater::with_verifier(&field.device, &mut field.flash, &mut block, Plain);
+    let error = embedded_io::Write::write_all(&mut updater.keyring(&mut ring), &set).unwrap_err();
+    assert_eq!(error, Error::Refused(Refusal::KeyPoint));
+    assert!(field.believes(0));
+}
