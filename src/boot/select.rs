@@ -57,7 +57,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
         let state = match (a, b) {
             (None, Some(b)) if swap => {
                 let mut state = State::new(Slot::A, floor).receiving(b.digest, b.image_digest, b.security_counter);
-                state.phase = Phase::Pending;
+                (state.phase, self.places.older) = (Phase::Pending, b.older);
                 state
             }
             (Some(a), Some(b)) if rank(&b) > rank(&a) => State::new(Slot::B, b.security_counter),

@@ -146,3 +146,21 @@ fn a_rooted_boot_stage_believes_no_set_that_was_written_into_its_flash() {
     field.device = honest;
     assert_eq!(field.boot().unwrap().reason, BootReason::Reverted(Reason::Invalid));
 }
+
+#[test]
+fn without_a_log_an_image_that_is_exchanged_in_by_an_older_set_stays_startable_when_it_is_confirmed() {
+    let mut field = Field::new(&SWAP, true);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    field.send(&[set], b"").unwrap_err();
+    let records = SWAP.records_range();
+    field.flash.load(records.start, &vec![0xFF; records.len()]);
+    let package = field.people.update(0, 3);
+    put(&mut field.flash, &SWAP, Slot::B, &package, &noise(5000 + 2100, 3));
+    field.flash.rot(SWAP.slot_range(Slot::A).start, 1);
+    assert!(matches!(field.boot().unwrap().reason, BootReason::Trial { .. }));
+    field.confirm();
+    for _ in 0..2 {
+        assert_eq!(field.boot().unwrap().reason, BootReason::Confirmed);
+    }
+    assert_eq!((field.believes(0), field.believes(1)), (false, true));
+}

@@ -119,6 +119,7 @@ fn a_record_that_failed_and_may_hold_all_the_same_names_no_place_that_is_erased_
                 let mut field = fresh(&first.flash);
                 field.flash.stall_at(step, outcome);
                 field.send(std::slice::from_ref(&set), b"").unwrap_err();
+                assert!(field.flash.cut_fired(), "stalled at {step}");
                 field.flash.cut_at(field.flash.steps() + later, Outcome::HALF_ERASED);
                 field.send(std::slice::from_ref(&set), b"").unwrap_err();
                 let fired = field.flash.cut_fired();
