@@ -7,8 +7,10 @@ import json
 import struct
 import uuid
 
+from lockgate_records import number, numbers
+
 MAGIC = bytes.fromhex("894C47550D0A1A0A")
-LEAST, MOST, CHECK = 221, 992, 16
+MOST, CHECK = 992, 16
 LENGTHS = {1: [16], 2: [16], 3: [4], 4: [1], 5: [1], 6: [65 * n for n in range(1, 9)]}
 
 
@@ -89,7 +91,7 @@ def read_place(flash, address, vendor, kind, unreadable=()):
     body = data.take(length, "body")
     count = data.take(2, "signature section")
     size = 16 + length + 2 + int.from_bytes(count, "little")
-    need(LEAST <= size <= MOST, f"a set of {size} bytes")
+    need(size <= MOST, f"a set of {size} bytes")
     section = data.take(int.from_bytes(count, "little"), "signature section")
     stored = b"LGK1" + prelude + body + count + section
     need(data.take(CHECK, "check") == hashlib.sha256(stored).digest()[:CHECK], "check")
@@ -114,14 +116,6 @@ def decode(flash, places, vendor, kind, unreadable=()):
     whole = [(-place["version"], number) for number, place in enumerate(found, 1) if place["whole"]]
     # docs/keys.md, section 4, of an application, or of a boot stage that finds an image under the highest.
     return {"places": found, "without_log": min(whole)[1] if whole else 0}
-
-
-def number(text):
-    return int(text, 0)
-
-
-def numbers(text):
-    return [number(t) for t in text.split(",")]
 
 
 def main():
