@@ -2,11 +2,11 @@
 //! ([`Offer`], [`Decision`]).
 
 use crate::digest::Digest;
-use crate::error::{Malformed, Refusal};
 use crate::id::{Uuid, Version};
 use crate::layout::{Layout, Slot, Strategy};
 use crate::manifest::{Element, Elements, Manifest};
 use crate::records::{ImageId, Phase, State};
+use crate::refusal::{Malformed, Refusal};
 use crate::trust::KeySet;
 
 /// Image bytes between two checkpoints, unless the device says otherwise.

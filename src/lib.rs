@@ -55,6 +55,7 @@ mod message;
 pub mod pack;
 mod receipt;
 mod records;
+mod refusal;
 #[cfg(feature = "serial")]
 pub mod serial;
 #[cfg(feature = "sim")]
@@ -72,7 +73,7 @@ pub use cortex_m4::P256CortexM4;
 pub use decode::Fault;
 pub use device::{Decision, Device, FinalHash, Offer, Running};
 pub use digest::{Digest, Sha2, Sha256};
-pub use error::{Error, ErrorKind, Malformed, Refusal};
+pub use error::{Error, ErrorKind};
 #[cfg(feature = "p256")]
 pub use es256::P256;
 pub use id::{Uuid, Version};
@@ -85,6 +86,7 @@ pub use machine::{Ack, Machine, Step};
 pub use manifest::Manifest;
 pub use receipt::Verified;
 pub use records::{ImageId, Reason};
+pub use refusal::{Malformed, Refusal};
 pub use status::{Progress, Stage, Status};
 pub use trust::{CheckedSignature, KeyId, KeySet, PublicKey, SignatureJob, Verify, MAX_KEYS};
 pub use updater::{Blocking, Driver, Updater};

@@ -4,8 +4,8 @@
 //! kept; a device parses one only after its signatures are verified.
 
 use crate::digest::Digest;
-use crate::error::{Malformed, Refusal};
 use crate::id::{Uuid, Version};
+use crate::refusal::{Malformed, Refusal};
 use crate::wire::LINK_SIZE;
 
 /// Bit 15 of an element type: who does not know the element must refuse.

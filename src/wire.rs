@@ -3,7 +3,7 @@
 //!
 //! Parsed here once, for the device and for host tools alike.
 
-use crate::error::{Malformed, Refusal};
+use crate::refusal::{Malformed, Refusal};
 use crate::trust::KeyId;
 
 /// First bytes of every object.

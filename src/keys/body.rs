@@ -1,9 +1,9 @@
 //! What a key set says, read strictly (`docs/format.md`, section 4.3).
 
 use crate::digest::Sha256;
-use crate::error::{Malformed, Refusal};
 use crate::id::Uuid;
 use crate::manifest::Elements;
+use crate::refusal::{Malformed, Refusal};
 use crate::trust::{KeyId, PublicKey};
 
 /// Element numbers of a key set's body.

@@ -4,10 +4,11 @@ use super::chain::Chain;
 use super::{told, Machine, Phase, NO_SUCH_STEP};
 use crate::device::Decision;
 use crate::digest::{digest, Digest, Sha256};
-use crate::error::{Error, Refusal, Stop};
+use crate::error::{Error, Stop};
 use crate::manifest::{Encoding, Manifest};
 use crate::message::message;
 use crate::records::{Checkpoint, Phase as Update};
+use crate::refusal::Refusal;
 use crate::trust::CheckedSignature;
 use crate::wire::TRAILER_SIZE;
 #[cfg(feature = "decode")]

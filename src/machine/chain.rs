@@ -4,8 +4,9 @@ use core::num::NonZeroU8;
 
 use crate::block::Buffer;
 use crate::digest::{Digest, Sha256};
-use crate::error::{Refusal, Stop};
+use crate::error::Stop;
 use crate::manifest::{block_size, Manifest};
+use crate::refusal::Refusal;
 use crate::wire::{block_prefix, LINK_SIZE};
 
 #[derive(Debug)]

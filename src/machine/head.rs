@@ -9,7 +9,7 @@ use super::trust::Tally;
 use super::trust::Trust;
 use crate::block::copy;
 use crate::digest::{digest, Digest, Sha256};
-use crate::error::{Malformed, Refusal};
+use crate::refusal::{Malformed, Refusal};
 use crate::trust::{CheckedSignature, KeyId, PublicKey, SignatureJob, Verdict};
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, MAX_ENTRIES, MAX_KEY_SETS,

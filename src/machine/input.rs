@@ -3,7 +3,8 @@
 use super::head::Head;
 use super::{told, Machine, Phase};
 use crate::digest::Sha256;
-use crate::error::{Error, Refusal, Stop};
+use crate::error::{Error, Stop};
+use crate::refusal::Refusal;
 
 impl<H: Sha256> Machine<'_, H> {
     /// The offset in the package of the first byte that is wanted. After any error the next byte fed must be

@@ -10,11 +10,12 @@ use super::writer::Writer;
 use super::{Machine, Phase, Rest, Step, Then};
 use crate::device::Running;
 use crate::digest::{Digest, Sha256};
-use crate::error::{Error, Refusal, Stop};
+use crate::error::{Error, Stop};
 use crate::geometry::MAX_WRITE_UNIT;
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
 use crate::records::{Checkpoint, Log, Phase as Update, Request, State, Work};
+use crate::refusal::Refusal;
 use crate::wire::{ObjectType, Prelude, MAX_MANIFEST, PRELUDE_SIZE, TRAILER_SIZE};
 
 /// Bytes of a trailer that name the image.

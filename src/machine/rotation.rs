@@ -5,11 +5,11 @@ use super::head::Head;
 use super::{Machine, Phase, Then};
 use crate::block::copy;
 use crate::digest::Sha256;
-use crate::error::Refusal;
 use crate::geometry::MAX_WRITE_UNIT;
 use crate::keys::{check, size_of, Keyring, Stored, CHECK_SIZE, MAX_STORED};
 use crate::message::message;
 use crate::records::{Checkpoint, Phase as Update, Places, Work, PLACES};
+use crate::refusal::Refusal;
 
 /// The room that was lent, and what is known.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use crate::digest::Sha256;
 use crate::trust::{KeySet, PublicKey, SignatureJob};
 #[cfg(feature = "rotation")]
 use crate::{
-    error::Refusal,
     keys::{Body, Keyring},
     layout::Strategy,
     records::Phase as Update,
+    refusal::Refusal,
     trust::KeyId,
 };
 

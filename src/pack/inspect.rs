@@ -4,9 +4,9 @@
 use std::vec::Vec;
 
 use crate::digest::{digest, Digest, Sha2};
-use crate::error::{Malformed, Refusal};
 use crate::es256::P256;
 use crate::manifest::Manifest;
+use crate::refusal::{Malformed, Refusal};
 use crate::trust::{KeyId, KeySet, Verify};
 use crate::wire::{
     block_prefix, section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, LINK_SIZE, MAX_ENTRIES,

@@ -5,11 +5,11 @@ use std::vec::Vec;
 use super::keys::Signer;
 use super::update::{signatures, PackError};
 use crate::digest::{digest, Digest, Sha2};
-use crate::error::{Malformed, Refusal};
 use crate::es256::P256;
 use crate::id::Uuid;
 use crate::keys::{number, Body, MAX_STORED, ROTATE, SIGN};
 use crate::manifest::CRITICAL;
+use crate::refusal::{Malformed, Refusal};
 use crate::trust::{KeyId, PublicKey, Verify};
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, KEY_SET_DOMAIN, PRELUDE_SIZE,

@@ -7,10 +7,10 @@ use std::{error, fmt};
 use super::keys::Signer;
 use super::payload::Payload;
 use crate::digest::{digest, Digest, Sha2};
-use crate::error::Refusal;
 use crate::es256::P256;
 use crate::id::{Uuid, Version};
 use crate::manifest::{number, BaseImage, Encoding, Manifest, Window, CRITICAL, MAX_SIZE};
+use crate::refusal::Refusal;
 use crate::trust::{KeyId, PublicKey, Verify};
 use crate::wire::{
     block_prefix, EntryHeader, ObjectType, Prelude, ES256, ES256_SIZE, MAX_ENTRIES, MAX_MANIFEST, UPDATE_DOMAIN,

@@ -2,8 +2,9 @@
 //! erased and programmed, and is told how it went.
 
 use super::grid::Grid;
-use super::payload::{Checkpoint, Kind, Phase, State, COMPRESSED_SIZE, MAX_BODY, STATE_SIZE};
+use super::payload::{Checkpoint, Kind, COMPRESSED_SIZE, MAX_BODY, STATE_SIZE};
 use super::read::Find;
+use super::state::{Phase, State};
 use super::write::Write;
 use crate::digest::Sha256;
 use crate::geometry::{Sector, MAX_WRITE_UNIT};

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   grid  <-  payload  <-  reader  <-  read   \
-//!                          (a record)  (a log)  >  log: Log and Work  <-  the machine, Control, the boot stage
+//!             (state)      (a record)  (a log)  >  log: Log and Work  <-  the machine, Control, the boot stage
 //!                                      write  /
 //! ```
 //!
@@ -15,14 +15,16 @@ mod log;
 mod payload;
 mod read;
 mod reader;
+mod state;
 mod transition;
 mod write;
 
 pub(crate) use log::{Log, Request, Stride, Work};
+pub(crate) use payload::{Checkpoint, Token};
 #[cfg(feature = "rotation")]
-pub(crate) use payload::PLACES;
-pub(crate) use payload::{Checkpoint, Phase, Places, State, Token};
-pub use payload::{ImageId, Reason};
+pub(crate) use state::PLACES;
+pub use state::{ImageId, Reason};
+pub(crate) use state::{Phase, Places, State};
 // What `sim::records` shows the log with.
 #[cfg(feature = "sim")]
 pub(crate) use {

@@ -1,8 +1,9 @@
 //! Finds the sector that is current, and what its records say (`docs/records.md`, section 3).
 
 use super::log::{Current, Log, Request};
-use super::payload::{Checkpoint, Header, Kind, Phase, State, MAX_BODY};
+use super::payload::{Checkpoint, Header, Kind, MAX_BODY};
 use super::reader::{Found, Outcome, Place, Reader};
+use super::state::{Phase, State};
 use crate::digest::Sha256;
 use crate::geometry::Sector;
 

@@ -1,6 +1,6 @@
 //! How one state leads to the next (`docs/records.md`, section 4).
 
-use super::payload::{Phase, Places, Reason, State};
+use super::state::{Phase, Places, Reason, State};
 use crate::digest::Digest;
 use crate::error::{Error, Stop};
 use crate::layout::{Slot, Strategy};

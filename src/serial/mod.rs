@@ -68,7 +68,7 @@ pub use cobs::{Decoded, Decoder};
 pub use frame::{Frame, NotAFrame, Outcome, Wire, MAX_DATA, MAX_FROM_DEVICE, MAX_TEXT};
 pub use receiver::Receiver;
 
-use crate::error::Refusal;
+use crate::refusal::Refusal;
 
 /// A serial line as a [`Receiver`] needs it.
 ///
