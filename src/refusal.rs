@@ -181,7 +181,7 @@ pub enum Refusal {
 #[non_exhaustive]
 pub enum Malformed {
     /// It ends too early. (Said by tools that have the whole package; a device waits for more, and says
-    /// [`Error::Truncated`] in the end.)
+    /// [`Error::Truncated`](crate::Error::Truncated) in the end.)
     Truncated,
     /// A reserved field of the prelude is not 0.
     Reserved,
