@@ -9,7 +9,7 @@ use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::Window;
 use lockgate::pack::{Package, Payload};
 use lockgate::sim::{Flash, Landed};
-use lockgate::{Block, Error, Fault, Layout, Refusal, Running, Slot, Updater, Verified, Workspace};
+use lockgate::{Block, Device, Error, Fault, Layout, Refusal, Running, Slot, Updater, Verified, Workspace};
 
 type Failure = Error<lockgate::sim::Error>;
 
@@ -194,21 +194,29 @@ fn a_patch_that_makes_another_image_is_refused_by_its_digest() {
     assert!(matches!(outcome, Err(Error::Refused(Refusal::ImageDigest))), "{outcome:?}");
 }
 
-/// Power fails after `cut` bytes of the package; gives where the update goes on, and how often sectors of the slot were
-/// erased in all.
+/// A flash in whose slot A `old` runs, and where power failed after `cut` bytes of the package, and once more when it came
+/// again.
+fn interrupted(bench: &Bench, device: &Device, package: &Package, old: &[u8], cut: usize) -> Flash {
+    let mut flash: Flash = provisioned(&SMALL_LAYOUT, Slot::A, &release(&bench.key, 0, 1, old), old);
+    boot(device, &mut flash).unwrap();
+    let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<512>::new());
+    let mut updater = Updater::new(device, &mut flash, &mut block).workspace(&mut workspace);
+    updater.write_all(&package.bytes()[..cut]).unwrap();
+    flash.cut_at(flash.steps(), Landed::Subset.metastable());
+    let mut updater = Updater::new(device, &mut flash, &mut block).workspace(&mut workspace);
+    updater.write_all(package.bytes()).unwrap_err();
+    flash.power_on();
+    flash
+}
+
+/// Goes on after power failed `cut` bytes into the package; gives where the update goes on, and how often sectors of the
+/// slot were erased in all.
 fn resumed(payload: &Payload, old: &[u8], new: &[u8], cut: usize) -> (u32, u64) {
     let bench = Bench::new(&SMALL_LAYOUT);
     let device = bench.device.checkpoint_interval(1024);
-    let mut flash: Flash = provisioned(&SMALL_LAYOUT, Slot::A, &release(&bench.key, 0, 1, old), old);
-    boot(&device, &mut flash).unwrap();
     let package = pack(&bench, payload, 256);
+    let mut flash = interrupted(&bench, &device, &package, old, cut);
     let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<512>::new());
-    let mut updater = Updater::new(&device, &mut flash, &mut block).workspace(&mut workspace);
-    updater.write_all(&package.bytes()[..cut]).unwrap();
-    flash.cut_at(flash.steps(), Landed::Subset.metastable());
-    let mut updater = Updater::new(&device, &mut flash, &mut block).workspace(&mut workspace);
-    updater.write_all(package.bytes()).unwrap_err();
-    flash.power_on();
     let mut updater = Updater::new(&device, &mut flash, &mut block).workspace(&mut workspace);
     updater.write_all(&package.bytes()[..package.head().len()]).unwrap();
     let position = updater.position();
@@ -240,6 +248,31 @@ fn a_delta_is_sent_again_and_nothing_of_the_image_is_written_twice() {
         let cut = payload.bytes().len() * 3 / 4 + 300;
         let (_, erases) = resumed(&payload, &old, &new, cut);
         assert!(erases < ONCE, "{erases} erases of 20 sectors");
+    }
+}
+
+#[test]
+fn what_the_slot_holds_of_a_delta_is_read_a_piece_at_a_time_and_if_it_is_another_image_all_is_written_again() {
+    let (old, new) = versions(20_001);
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let device = bench.device.checkpoint_interval(1024);
+    let slot = SMALL_LAYOUT.slot_range(Slot::B);
+    for window in [None, Some(window(8, 7))] {
+        let package = pack(&bench, &Payload::delta(&old, &new, window).unwrap(), 256);
+        let mut flash = interrupted(&bench, &device, &package, &old, package.bytes().len() * 3 / 4);
+        flash.clear_oracles();
+        let lies = slot.start + 3000;
+        let other = flash.bytes()[lies as usize] ^ 0x10;
+        flash.poke(lies, &[other]);
+        let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<512>::new());
+        let mut updater = Updater::new(&device, &mut flash, &mut block).workspace(&mut workspace);
+        let outcome = updater.write_all(package.bytes());
+        assert!(matches!(outcome, Err(Error::Refused(Refusal::ImageDigest))), "{outcome:?}");
+        let written = flash.programmed_in(slot.start..slot.end - 2048);
+        let receipt = install::<4, 1, 512>(&bench, &mut flash, running(&old), package.bytes(), 500).unwrap();
+        assert_eq!(receipt.image_digest(), sha256(&new));
+        let again = flash.programmed_in(slot.start..slot.end - 2048) - written;
+        assert!(again as usize >= new.len(), "{again} bytes were written again");
     }
 }
 

@@ -1,8 +1,8 @@
 //! From an authenticated block to pieces of the image, if the payload is not the image itself.
 //!
 //! After a reset, or when a write failed, a compressed image goes on at its checkpoint, its window read from the slot. A
-//! delta, whose window is nowhere in flash and which is small, is decoded again from its first byte, and what the slot
-//! holds of the image is not written again.
+//! delta, whose window is nowhere in flash and which is small, is decoded again from its first byte, and compared with what
+//! the slot holds of the image instead of written.
 
 use super::accept::Payload;
 use super::workspace::Decoding;
@@ -36,9 +36,7 @@ impl<H: Sha256> Machine<'_, H> {
                 let payload = chain.offset().saturating_add(self.consumed);
                 *begun = Checkpoint { offset: at, payload, hash: chain.expected(), token: decoder.token() };
             }
-            let again = at < *held;
             let limit = self.device.layout.sector(address).end().saturating_sub(address);
-            let limit = limit.min(if again { held.saturating_sub(at) } else { u32::MAX });
             let limit = piece.len().min(limit.min(decoder.lacks().saturating_add(*filled as u32)) as usize);
             let room = piece.get_mut(*filled..limit).unwrap_or_default();
             let Progress { consumed, produced, need } = match decoder.step(window, input, room, *base) {
@@ -53,21 +51,18 @@ impl<H: Sha256> Machine<'_, H> {
             *base = base.saturating_sub(produced);
             if *filled == limit && limit > 0 {
                 let len = limit as u32;
-                if again {
-                    *filled = 0;
-                    continue;
-                }
                 let padded = self.writer.padded(len) as usize;
                 piece.get_mut(limit..padded).unwrap_or_default().fill(self.device.layout.geometry().erased());
                 *base = 0;
                 self.writer.begin_image(at, 0, len)?;
+                if at < *held {
+                    self.writer.compare();
+                }
                 self.phase = Phase::Place;
                 return Ok(());
             }
             match need {
                 Need::Again => {}
-                // What is thrown away may be added to anything.
-                Need::Base { len, .. } if again => *base = len,
                 Need::Base { at, len } => *wanted = (at, len as u32),
                 Need::Input => {
                     let fault = if chain.is_last() { decoder.finish().err() } else { None };
@@ -79,6 +74,12 @@ impl<H: Sha256> Machine<'_, H> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what is being compared was in the slot before. If it differs, nothing in the slot is what it was taken for.
+    pub(super) fn is_held(&self, address: u32) -> bool {
+        let held = self.workspace.as_ref().map_or(0, |lent| lent.decoding.held);
+        matches!(self.phase, Phase::Place) && self.is_encoded() && address < self.writer.address(held)
     }
 
     /// What is to be read of the base, or of the slot for the window: bytes to pass over, address and length, whole units.

@@ -54,7 +54,7 @@ pub(crate) struct Decoding {
     pub(super) base: usize,
     /// Base bytes that are to be read: their offset in the base image, and how many.
     pub(super) wanted: (u32, u32),
-    /// The slot holds the image up to there: it is decoded again and not written.
+    /// The slot holds the image up to there: it is decoded again and compared.
     pub(super) held: u32,
     /// Bytes of a window that are to be read from the slot.
     pub(super) missing: u32,

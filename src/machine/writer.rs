@@ -113,6 +113,12 @@ impl Writer {
         Ok(())
     }
 
+    /// The job's bytes are in flash already: they are compared, and not written.
+    #[cfg(feature = "decode")]
+    pub(crate) fn compare(&mut self) {
+        self.operation = Operation::Read { len: self.job.len, done: 0 };
+    }
+
     /// What is being written.
     pub(crate) fn job(&self) -> Job {
         self.job

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 
-use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use embedded_io::Write;
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::sim::Flash;
 use lockgate::wire::{ObjectType, Prelude, MAX_KEY_SET, MAX_KEY_SETS, MAX_SIGNATURES};
-use lockgate::{Ack, Block, Decision, Digest, Error, Machine, Refusal, Sha2, Sha256, Step, P256};
+use lockgate::{Ack, Block, Decision, Digest, Error, FinalHash, Machine, Refusal, Sha2, Sha256, Step, Updater, P256};
 
 use crate::common::{device, noise, release, Bench, SMALL_LAYOUT, SWAP_LAYOUT};
 
@@ -93,6 +94,67 @@ fn no_call_hashes_more_than_one_block() {
         assert_eq!(outcome, Ok(()));
         assert!(work.longest <= MOST && work.longest >= BLOCK, "{work:?}");
     }
+}
+
+/// A flash that looks, whenever it is used, at what was hashed since it was used last.
+struct Watched<'f> {
+    flash: &'f mut Flash,
+    longest: usize,
+}
+
+impl Watched<'_> {
+    fn fed(&mut self) {
+        self.longest = self.longest.max(HASHED.replace(0));
+    }
+}
+
+impl ErrorType for Watched<'_> {
+    type Error = lockgate::sim::Error;
+}
+
+impl ReadNorFlash for Watched<'_> {
+    const READ_SIZE: usize = <Flash>::READ_SIZE;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.fed();
+        self.flash.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.flash.capacity()
+    }
+}
+
+impl NorFlash for Watched<'_> {
+    const WRITE_SIZE: usize = <Flash>::WRITE_SIZE;
+    const ERASE_SIZE: usize = <Flash>::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        self.fed();
+        self.flash.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.fed();
+        self.flash.write(offset, bytes)
+    }
+}
+
+#[test]
+fn a_flash_driver_that_feeds_the_watchdog_feeds_it_at_least_once_a_block() {
+    // Of the whole install, the hash of the whole image and a receipt made again included.
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let device = bench.device.final_hash(FinalHash::Always);
+    let package = release(&bench.key, 1, 2, &noise(9000, 2));
+    let mut watched = Watched { flash: &mut flash, longest: 0 };
+    let mut block = Block::<BLOCK>::new();
+    let mut updater: Updater<'_, _, _, _, Counted> = Updater::with_verifier(&device, &mut watched, &mut block, P256);
+    updater.write_all(package.bytes()).unwrap();
+    let _receipt = updater.finish().unwrap();
+    let _receipt = updater.staged().unwrap();
+    watched.fed();
+    // The head is hashed for its digest and for its signatures before the flash is used again.
+    assert!(watched.longest < 2 * BLOCK && watched.longest >= BLOCK, "{} bytes", watched.longest);
 }
 
 #[test]
