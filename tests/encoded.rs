@@ -199,7 +199,7 @@ fn a_patch_that_makes_another_image_is_refused_by_its_digest() {
 fn interrupted(bench: &Bench, device: &Device, package: &Package, old: &[u8], cut: usize) -> Flash {
     let mut flash: Flash = provisioned(&SMALL_LAYOUT, Slot::A, &release(&bench.key, 0, 1, old), old);
     boot(device, &mut flash).unwrap();
-    let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<512>::new());
+    let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<2304>::new());
     let mut updater = Updater::new(device, &mut flash, &mut block).workspace(&mut workspace);
     updater.write_all(&package.bytes()[..cut]).unwrap();
     flash.cut_at(flash.steps(), Landed::Subset.metastable());
@@ -273,6 +273,26 @@ fn what_the_slot_holds_of_a_delta_is_read_a_piece_at_a_time_and_if_it_is_another
         assert_eq!(receipt.image_digest(), sha256(&new));
         let again = flash.programmed_in(slot.start..slot.end - 2048) - written;
         assert!(again as usize >= new.len(), "{again} bytes were written again");
+    }
+}
+
+#[test]
+fn what_the_slot_holds_and_cannot_be_read_is_written_again_by_who_starts_over() {
+    let (old, new) = versions(20_001);
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let device = bench.device.checkpoint_interval(1024);
+    let deltas = [None, Some(window(8, 7))].map(|window| Payload::delta(&old, &new, window).unwrap());
+    for payload in deltas.into_iter().chain([Payload::heatshrink(&new, window(8, 4)).unwrap()]) {
+        let package = pack(&bench, &payload, 256);
+        let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<512>::new());
+        let mut flash = interrupted(&bench, &device, &package, &old, package.bytes().len() * 3 / 4);
+        flash.fail_read(SMALL_LAYOUT.slot_range(Slot::B).start + 100);
+        let mut updater = Updater::new(&device, &mut flash, &mut block).workspace(&mut workspace);
+        let outcome = updater.write_all(package.bytes()).and_then(|()| updater.finish());
+        assert!(matches!(outcome, Err(Error::Flash(_))), "{:?}: {outcome:?}", payload.encoding());
+        updater.restart();
+        updater.write_all(package.bytes()).unwrap();
+        assert_eq!(updater.finish().unwrap().image_digest(), sha256(&new));
     }
 }
 

@@ -8,6 +8,7 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 use std::cell::RefCell;
 
+use common::driver::drive;
 use common::{ask, boot, device, noise, provisioned, release, Bench, SMALL, SMALL_LAYOUT, SWAP_LAYOUT};
 use embedded_io::Write;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
@@ -210,6 +211,31 @@ fn a_restart_before_the_running_image_is_known_does_not_let_a_lower_version_in()
     }
     assert!(!offered, "an older version is offered");
     assert!(matches!(refused, Some(Error::Refused(Refusal::Downgrade { .. }))), "{refused:?}");
+}
+
+#[test]
+fn a_restart_after_any_step_lets_no_lower_counter_in_and_leaves_the_slot_that_runs_alone() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let newer = release(&bench.key, 5, 5, &noise(6000, 5));
+    ask(&bench, &mut flash, &newer);
+    boot(bench.device, &mut flash).unwrap();
+    Control::new(bench.device, &mut flash).confirm().unwrap();
+    let older = release(&bench.key, 6, 4, &noise(7000, 6));
+    for steps in 0..60 {
+        for asked in [false, true] {
+            let mut flash = flash.clone();
+            let mut block = Block::<512>::new();
+            let mut machine = Machine::<lockgate::Sha2>::new(bench.device, &mut block, 4);
+            assert!(drive(&mut machine, &mut flash, &[], steps).is_none());
+            if asked {
+                machine.step().unwrap();
+            }
+            machine.restart();
+            let outcome = drive(&mut machine, &mut flash, older.bytes(), usize::MAX);
+            let refused = matches!(outcome, Some(Error::Refused(Refusal::SecurityCounter { .. })));
+            assert!(refused, "{steps} steps, one more asked for: {asked}; then {outcome:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the tables of docs/mutation.md from what tests/mutation.sh left, and fails if a mutant was missed or not run.
 
-    tests/mutation_report.py                  by target/mutation/mutants.out/outcomes.json
+    tests/mutation_report.py                  by target/mutation/{first,mutants.out}/outcomes.json
     tests/mutation_report.py A.json B.json    by several runs, of parts of the files: the later one's verdict counts
     tests/mutation_report.py --check [...]    writes nothing, and fails if the tables are others"""
 
@@ -16,7 +16,7 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "mutation.md"
 CONFIG = ROOT / ".cargo" / "mutants.toml"
-OUTCOMES = ROOT / "target" / "mutation" / "mutants.out" / "outcomes.json"
+OUTCOMES = [ROOT / "target" / "mutation" / run / "outcomes.json" for run in ("first", "mutants.out")]
 VERDICTS = {"CaughtMutant": "caught", "Timeout": "timed out", "Unviable": "unviable", "MissedMutant": "missed"}
 SKIP = re.compile(r"#\[cfg_attr\(test, mutants::skip\)\](?: // (.*))?\n(?:\s*#.*\n)*.*?fn (\w+)")
 
@@ -97,7 +97,7 @@ def tables(paths):
 
 
 def main():
-    paths = [arg for arg in sys.argv[1:] if not arg.startswith("-")] or [OUTCOMES]
+    paths = [arg for arg in sys.argv[1:] if not arg.startswith("-")] or OUTCOMES
     text, bad = tables(paths)
     page = PAGE.read_text()
     begin, end = "<!-- tables: written by tests/mutation_report.py -->\n", "\n\n<!-- end of the tables -->"

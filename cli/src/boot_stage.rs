@@ -126,7 +126,7 @@ pub(crate) fn update(state: UpdateState) -> &'static str {
         UpdateState::Receiving => "being received, or complete and its receipt not used",
         UpdateState::Pending => "verified, and tried at the next boot",
         UpdateState::Trial => "runs on trial",
-        UpdateState::Exchanging => "being exchanged with the other slot",
+        UpdateState::Swapping => "being exchanged with the other slot",
         _ => "in a state that this tool does not know",
     }
 }

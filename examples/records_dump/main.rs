@@ -172,7 +172,7 @@ fn update(state: UpdateState) -> &'static str {
         UpdateState::Receiving => "receiving",
         UpdateState::Pending => "pending",
         UpdateState::Trial => "trial",
-        UpdateState::Exchanging => "exchanging",
+        UpdateState::Swapping => "swapping",
         _ => "unknown",
     }
 }

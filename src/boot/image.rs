@@ -175,13 +175,19 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     }
 }
 
-/// Room for `N` bytes of a trailer, a multiple of 32, aligned as flash controllers like it.
+/// Room for `N` bytes of a trailer, 544 to 1024, a multiple of 32; aligned as flash controllers like it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(4))]
 pub struct Room<const N: usize>([u8; N]);
 
 impl<const N: usize> Default for Room<N> {
     fn default() -> Self {
+        const {
+            assert!(
+                N >= 544 && N <= TRAILER_SIZE as usize && N.is_multiple_of(32),
+                "room for a trailer: 544 to 1024 bytes"
+            )
+        }
         Self([0; N])
     }
 }

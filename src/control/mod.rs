@@ -60,7 +60,7 @@ pub enum UpdateState {
     /// It runs on trial.
     Trial,
     /// The boot stage exchanges the slots, or changes them back.
-    Exchanging,
+    Swapping,
 }
 
 /// What the records say.
@@ -103,7 +103,7 @@ impl BootStatus {
             Phase::Receiving => UpdateState::Receiving,
             Phase::Pending => UpdateState::Pending,
             Phase::Trial => UpdateState::Trial,
-            Phase::Swapping | Phase::Reverting => UpdateState::Exchanging,
+            Phase::Swapping | Phase::Reverting => UpdateState::Swapping,
         };
         Self {
             reason: BootReason::of(&state),

@@ -201,6 +201,10 @@ impl<H: Sha256> Machine<'_, H> {
     /// A write failed: the head is read again (its trailer shares the slot), then blocks go on at the
     /// checkpoint.
     pub(super) fn rewind(&mut self) {
+        if matches!(self.phase, Phase::Records(..)) {
+            // What they say was not followed yet, or not written to the end.
+            self.log.forget();
+        }
         self.writer.resume(0);
         self.phase = self.beginning();
         (self.at, self.position, self.filled) = (0, 0, 0);

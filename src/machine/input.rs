@@ -36,8 +36,8 @@ impl<H: Sha256> Machine<'_, H> {
         self.at < self.position
     }
 
-    /// Takes input, at most to the end of a block or to the next step that is not [`Step::Receive`](super::Step::Receive). Gives
-    /// the bytes taken.
+    /// Takes input, at most to the end of a block, of the manifest or of a signature's header, or to the next step that is not
+    /// [`Step::Receive`](super::Step::Receive). Gives the bytes taken.
     ///
     /// # Errors
     ///

@@ -138,10 +138,13 @@ impl<H: Sha256> Machine<'_, H> {
     fn learnt(&mut self, rest: Rest, start: u16) -> Result<(), Stop> {
         let state = self.state();
         if state.phase != Update::Receiving || state.start != start {
+            // What was known of the image that runs and of the keys is the old records'.
+            self.log.forget();
             self.rewind();
             return Err(Error::Superseded);
         }
-        self.log.fresh = true;
+        // A receipt made again rests on a state of an earlier power cycle.
+        self.log.fresh = self.plan.is_none_or(|plan| !plan.staged);
         self.phase = match rest {
             Rest::Trailer => Phase::Trailer,
             Rest::Block => Phase::Block,
@@ -233,7 +236,7 @@ impl<H: Sha256> Machine<'_, H> {
     pub(super) fn has_keys(&self) -> bool {
         #[cfg(feature = "rotation")]
         if let Some(rotation) = &self.rotation {
-            return !rotation.lost;
+            return rotation.known;
         }
         self.state().places.keys == 0
     }

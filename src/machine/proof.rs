@@ -11,7 +11,7 @@ use crate::digest::Sha256;
 use crate::error::{Error, Stop};
 use crate::message::message;
 use crate::receipt::Verified;
-use crate::records::Request;
+use crate::records::{Checkpoint, Request};
 
 /// Whether they are equal, sixteen bytes at a time: a chip's `memcmp` goes byte by byte, and every byte of an image comes by
 /// here.
@@ -108,6 +108,13 @@ impl<H: Sha256> Machine<'_, H> {
             }
         }
         Ok(())
+    }
+
+    /// What the slot holds cannot be read: it is asked for again, but who starts over does so at the first byte, so that every
+    /// sector is erased.
+    pub(super) fn doubt(&mut self) {
+        self.log.hold(Checkpoint::START);
+        self.log.fresh = false;
     }
 
     /// The package is at its end: from here on [`step`](Self::step) leads to [`Step::Complete`](super::Step::Complete).

@@ -15,10 +15,8 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub(super) struct Rotation<'a> {
     pub(super) ring: &'a mut Keyring,
-    /// The key store was read since the records were.
-    known: bool,
-    /// The trusted set is not to be had.
-    pub(super) lost: bool,
+    /// The trusted set is what the ring holds: the key store was read since the records were, and the set is to be had.
+    pub(super) known: bool,
     /// What a device without records goes by.
     found: Places,
 }
@@ -26,7 +24,7 @@ pub(super) struct Rotation<'a> {
 impl<'a> Rotation<'a> {
     pub(super) fn new(ring: &'a mut Keyring) -> Self {
         ring.clear();
-        Self { ring, known: false, lost: false, found: Places::NONE }
+        Self { ring, known: false, found: Places::NONE }
     }
 
     /// The records are read anew.
@@ -58,17 +56,17 @@ impl<H: Sha256> Machine<'_, H> {
         self.rotation.as_ref().map_or(built_in, |rotation| rotation.ring.trusted_version(self.device))
     }
 
-    /// A package may begin, once the trusted set is known.
+    /// A package may begin, once it was tried to know the trusted set.
     pub(super) fn begin_package(&mut self) -> Phase<H> {
         let places = self.log.state.as_ref().map(|state| state.places);
         let Some(rotation) = self.rotation.as_mut().filter(|rotation| !rotation.known) else {
             return Phase::Head(Head::new());
         };
         rotation.ring.clear();
-        (rotation.known, rotation.lost, rotation.found) = (true, false, Places::NONE);
+        rotation.found = Places::NONE;
         let place = places.map_or(1, |places| places.keys);
         if self.device.layout.key_place(place).is_none() {
-            rotation.lost = place > 0 && places.is_some();
+            rotation.known = place == 0 || places.is_none();
             return Phase::Head(Head::new());
         }
         Phase::Keys(Reading { place, done: 0 })
@@ -96,20 +94,16 @@ impl<H: Sha256> Machine<'_, H> {
             return;
         }
         self.keys_found(place, done);
-        if let (None, Some(rotation)) = (bytes, &mut self.rotation) {
-            // It may be read after a restart.
-            rotation.forget();
-        }
     }
 
-    /// The place is read, as far as it is a set.
+    /// The place is read, as far as it is a set. One that is not to be had may be after a restart.
     fn keys_found(&mut self, place: u8, done: u16) {
         self.phase = Phase::Head(Head::new());
         let Some(rotation) = &mut self.rotation else { return };
         let bytes = self.buffer.data().get(..done.into()).unwrap_or_default();
         let set = Stored::parse::<H>(bytes, self.device).map(|stored| stored.body);
         if self.log.state.is_some() {
-            rotation.lost = set.is_none();
+            rotation.known = set.is_some();
             if let Some(set) = &set {
                 rotation.ring.load(set);
             }
@@ -120,7 +114,8 @@ impl<H: Sha256> Machine<'_, H> {
             rotation.found = Places { keys: place, base: place, older: false };
             rotation.ring.load(&set);
         }
-        if place < PLACES {
+        rotation.known = place >= PLACES;
+        if !rotation.known {
             self.phase = Phase::Keys(Reading { place: place.saturating_add(1), done: 0 });
         }
     }
@@ -175,7 +170,9 @@ impl<H: Sha256> Machine<'_, H> {
         self.phase = Phase::Head(Head::behind(taken.key_sets));
         let len = usize::from(taken.size).saturating_add(CHECK_SIZE);
         let stored = self.buffer.data().get(..len).and_then(|bytes| Stored::parse::<H>(bytes, self.device));
-        if let (Some(rotation), Some(stored)) = (&mut self.rotation, stored) {
+        let Some(rotation) = &mut self.rotation else { return };
+        rotation.known = stored.is_some();
+        if let Some(stored) = stored {
             rotation.ring.load(&stored.body);
             message!(info, "key set {} is trusted", stored.body.version);
         }

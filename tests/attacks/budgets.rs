@@ -1,34 +1,14 @@
 //! Time: no call works for longer than on one block, so that a caller can count, feed a watchdog, and end what does not.
 
-use std::cell::Cell;
-
 use embedded_io::Write;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::sim::Flash;
-use lockgate::wire::{ObjectType, Prelude, MAX_KEY_SET, MAX_KEY_SETS, MAX_SIGNATURES};
-use lockgate::{Ack, Block, Decision, Digest, Error, FinalHash, Machine, Refusal, Sha2, Sha256, Step, Updater, P256};
+use lockgate::wire::{ObjectType, Prelude, ES256, MAX_KEY_SET, MAX_KEY_SETS, MAX_SIGNATURES};
+use lockgate::{Ack, Block, Decision, Error, FinalHash, KeyId, Machine, Refusal, Step, Updater, P256};
 
+use super::kit::{entry, with_entries};
+use crate::common::counted::{hashed, Counted};
 use crate::common::{device, noise, release, Bench, SMALL_LAYOUT, SWAP_LAYOUT};
-
-thread_local!(static HASHED: Cell<usize> = const { Cell::new(0) });
-
-/// Counts the bytes that are hashed.
-struct Counted(Sha2);
-
-impl Sha256 for Counted {
-    fn new() -> Self {
-        Self(Sha2::new())
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        HASHED.set(HASHED.get() + bytes.len());
-        self.0.update(bytes);
-    }
-
-    fn finish(self) -> Digest {
-        self.0.finish()
-    }
-}
 
 const BLOCK: usize = 512;
 /// A block with prefix and link; that is more than the largest manifest with its domain, and than all ids of keys.
@@ -47,7 +27,7 @@ fn run(bench: &Bench, flash: &mut Flash, mut bytes: &[u8]) -> (Work, Result<(), 
     let mut machine: Machine<'_, Counted> = Machine::new(bench.device, &mut block, 4);
     let mut work = Work::default();
     let outcome = loop {
-        HASHED.set(0);
+        hashed();
         let step = match machine.step() {
             Ok(step) => step,
             Err(error) => break Err(error),
@@ -78,7 +58,7 @@ fn run(bench: &Bench, flash: &mut Flash, mut bytes: &[u8]) -> (Work, Result<(), 
             Step::Complete => break Ok(()),
         };
         work.calls += 1;
-        work.longest = work.longest.max(HASHED.get());
+        work.longest = work.longest.max(hashed());
         if let Err(error) = done {
             break Err(error);
         }
@@ -104,7 +84,7 @@ struct Watched<'f> {
 
 impl Watched<'_> {
     fn fed(&mut self) {
-        self.longest = self.longest.max(HASHED.replace(0));
+        self.longest = self.longest.max(hashed());
     }
 }
 
@@ -155,6 +135,16 @@ fn a_flash_driver_that_feeds_the_watchdog_feeds_it_at_least_once_a_block() {
     watched.fed();
     // The head is hashed for its digest and for its signatures before the flash is used again.
     assert!(watched.longest < 2 * BLOCK && watched.longest >= BLOCK, "{} bytes", watched.longest);
+}
+
+#[test]
+fn entries_of_strangers_are_looked_at_one_in_a_call() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let package = release(&bench.key, 1, 2, &noise(9000, 2));
+    let strangers: Vec<_> = (0..32).map(|id| entry(ES256, KeyId([id; 8]), &[0x55; 64])).collect();
+    let (work, outcome) = run(&bench, &mut flash, &with_entries(&package, &strangers));
+    assert_eq!(outcome, Err(Refusal::TooFewSignatures { valid: 0, needed: 1 }.into()));
+    assert!(work.longest <= MOST, "{work:?}");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use lockgate::pack::{Package, Signer, SigningKey};
 use lockgate::sim::Flash;
 use lockgate::wire::KEY_SET_DOMAIN;
-use lockgate::{Device, KeySet, Refusal, Slot};
+use lockgate::{Control, Device, Error, KeySet, Refusal, Slot};
 
-use crate::common::{leak, noise, provisioned, release, sha256, trust, update, CLASS, SMALL_LAYOUT, VENDOR};
+use crate::common::{
+    ask, boot, device, leak, noise, provisioned, release, sha256, trust, update, CLASS, SMALL_LAYOUT, VENDOR,
+};
 use crate::kit::{entry_by, offer, signed, update_digest, with_entries, Outcome};
 
 /// Two of three keys must have signed.
@@ -108,4 +110,15 @@ fn a_signature_made_for_another_purpose_is_none_for_an_update() {
 fn not_defended_whoever_has_a_threshold_of_keys_signs_what_he_likes() {
     let vault = Vault::new();
     assert!(vault.offer(vault.package(&[1, 2]).bytes()).is_ok());
+}
+
+#[test]
+fn not_defended_whoever_has_a_threshold_of_keys_uses_up_the_counter() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    ask(&bench, &mut flash, &release(&bench.key, 1, u32::MAX, &noise(3000, 1)));
+    boot(bench.device, &mut flash).unwrap();
+    Control::new(bench.device, &mut flash).confirm().unwrap();
+    let honest = release(&bench.key, 9, 9, &noise(3000, 9));
+    let outcome = offer(bench.device, &mut flash, honest.bytes());
+    assert!(matches!(outcome, Err(Error::Refused(Refusal::SecurityCounter { device: u32::MAX, .. }))), "{outcome:?}");
 }

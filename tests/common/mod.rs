@@ -2,6 +2,9 @@
 #![allow(unreachable_pub)]
 #![allow(dead_code)] // each test binary uses a part of it
 
+pub mod counted;
+pub mod driver;
+
 use lockgate::geometry::{Geometry, Run};
 use lockgate::pack::{Package, Signer, SigningKey, Update};
 use lockgate::sim::Flash;

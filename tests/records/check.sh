@@ -23,7 +23,7 @@ from uuid import UUID
 import lockgate_keys
 import lockgate_records as records
 
-UPDATES = {"confirmed": "none", "swapping": "exchanging", "reverting": "exchanging"}
+UPDATES = {"confirmed": "none", "swapping": "swapping", "reverting": "swapping"}
 FIELDS = "recorded update reason running confirmed security_counter manifest keys base older".split()
 
 

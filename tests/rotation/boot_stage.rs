@@ -1,7 +1,10 @@
 //! A boot stage that checks signatures: the way back stays open until the new image is confirmed, and closes then.
 
 use lockgate::boot::NoImage;
-use lockgate::{BootReason, Control, Device, Reason, Refusal, Slot};
+use lockgate::pack::Signer;
+use lockgate::{
+    Block, BootReason, Control, Device, Digest, Keyring, PublicKey, Reason, Refusal, Sha2, Slot, Updater, Verify, P256,
+};
 
 use crate::common::{noise, put, trust, CLASS, VENDOR};
 use crate::kit::{Field, People, SELECT, SWAP};
@@ -145,6 +148,47 @@ fn a_rooted_boot_stage_believes_no_set_that_was_written_into_its_flash() {
     assert!(matches!(unrooted.boot().unwrap().reason, BootReason::Trial { .. }), "believed as it is stored");
     field.device = honest;
     assert_eq!(field.boot().unwrap().reason, BootReason::Reverted(Reason::Invalid));
+}
+
+/// Arithmetic that is glitched wherever this key is asked for.
+struct Glitched(PublicKey);
+
+impl Verify for Glitched {
+    fn verify(&mut self, key: &PublicKey, digest: &Digest, signature: &[u8; 64]) -> bool {
+        *key == self.0 || P256.verify(key, digest, signature)
+    }
+
+    fn is_point(&mut self, key: &PublicKey) -> bool {
+        P256.is_point(key)
+    }
+}
+
+#[test]
+fn not_defended_one_check_glitched_over_a_key_set_unless_the_boot_stage_is_rooted() {
+    for is_rooted in [false, true] {
+        let people = People::new();
+        let device = Device::new(&SELECT, VENDOR, CLASS, trust(1, &[&people.sign[0]]));
+        let device = device.rotate_keys(trust(1, &[&people.rotate[0]]));
+        let device = if is_rooted { device.rooted() } else { device };
+        let mut field = Field::of(people, device, true);
+        // The attacker's set, and under the trusted rotate key's id 64 bytes of his own.
+        let mut set = field.people.signed(&field.people.set(1, &[3], &[3]), &[0, 3]);
+        let trusted = field.people.rotate[0].public_key();
+        let id = trusted.id::<Sha2>().0;
+        let at = set.len() - 152 + set[set.len() - 152..].windows(8).position(|window| window == id).unwrap();
+        set[at + 10..at + 74].fill(0x55);
+        let update = field.people.update(3, 1);
+        let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+        let updater = Updater::with_verifier(&field.device, &mut field.flash, &mut block, Glitched(trusted));
+        let mut updater: Updater<'_, _, _> = updater.keyring(&mut ring);
+        let receipt = updater.install(&[&set[..], update.bytes()].concat()[..], |_| ()).unwrap();
+        Control::new(&field.device, &mut field.flash).try_next(receipt).unwrap();
+        let reason = field.boot().unwrap().reason;
+        match is_rooted {
+            false => assert!(matches!(reason, BootReason::Trial { .. }), "{reason:?}"),
+            true => assert_eq!(reason, BootReason::Reverted(Reason::Invalid)),
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! was revoked stays revoked, and the way back stays open until the new image is confirmed.
 
 mod boot_stage;
+mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod kit;
@@ -317,4 +318,20 @@ fn a_verifier_that_cannot_tell_points_takes_no_set_and_says_why() {
     let error = embedded_io::Write::write_all(&mut updater.keyring(&mut ring), &set).unwrap_err();
     assert_eq!(error, Error::Refused(Refusal::KeyPoint));
     assert!(field.believes(0));
+}
+
+#[test]
+fn a_boot_stage_that_checks_hashes_keeps_the_places_as_they_are() {
+    let mut field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    field.send(&[set], b"").unwrap_err();
+    let places = |flash: &mut lockgate::sim::Flash| {
+        let state = lockgate::sim::records(&SELECT, flash).state.unwrap();
+        (state.keys, state.base)
+    };
+    let before = places(&mut field.flash);
+    common::put(&mut field.flash, &SELECT, Slot::B, &field.people.update(0, 3), &noise(5000 + 2100, 3));
+    field.flash.rot(SELECT.slot_range(Slot::A).start, 1);
+    assert_eq!(field.boot().unwrap().slot, Slot::B);
+    assert_eq!(places(&mut field.flash), before);
 }

@@ -1,10 +1,11 @@
 //! The key store: what it holds is believed whole or not at all, and a device that lost its keys takes nothing.
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use lockgate::boot::NoImage;
 use lockgate::sim::Flash;
-use lockgate::{Block, Error, Refusal, Updater};
+use lockgate::{Block, Error, Refusal, Slot, Updater};
 
-use crate::common::noise;
+use crate::common::{noise, put};
 use crate::kit::{Field, SELECT};
 
 /// A device that took set 1 (sign key 1) and confirmed an update by it.
@@ -120,6 +121,17 @@ fn not_defended_whoever_has_a_threshold_of_rotate_keys_says_whom_to_trust() {
     let set = field.people.signed(&thiefs, &[0, 3]);
     field.send(&[set], b"").unwrap_err();
     assert_eq!((field.believes(0), field.believes(3)), (false, true));
+}
+
+#[test]
+fn not_defended_a_damaged_set_has_a_boot_stage_that_checks_signatures_go_by_the_keys_built_in() {
+    let mut field = rotated(true);
+    put(&mut field.flash, &SELECT, Slot::A, &field.people.update(0, 3), &noise(5000 + 2100, 3));
+    field.flash.rot(SELECT.keys_range().start + 90, 3);
+    // What is confirmed counts under the damaged set alone; what starts is by a key that it revoked.
+    assert_eq!(field.boot().unwrap().slot, Slot::A);
+    field.flash.rot(SELECT.slot_range(Slot::A).start, 3);
+    assert_eq!(field.boot(), Err(NoImage::Invalid));
 }
 
 #[test]

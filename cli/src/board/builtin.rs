@@ -32,7 +32,7 @@ macro_rules! boards {
 boards! {
     // The cache shows one whole megabyte of the chip at a time, so each slot is one.
     ESP8266_4M window 0x4020_0000 {
-        boot(0..0x1_0000) records(0x1_0000..0x1_8000)
+        boot(0..0x1_0000) records(0x1_0000..0x1_8000) keys(0x1_8000..0x1_B000)
         slots(0x10_0000..0x20_0000, 0x20_0000..0x30_0000)
     }
     NRF51822 at 0x0 {

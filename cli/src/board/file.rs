@@ -15,6 +15,7 @@
 //! slot_a = "0x2_0000..0x8_0000"
 //! slot_b = "0x8_0000..0xE_0000"
 //! swap = "0xE_0000..0x10_0000"                    # leave it out where images run in both slots
+//! # keys = "0x1_0000..0x1_C000"                   # the key store of a device that rotates its keys: three sectors
 //! # runs_at = [0x0802_0000, 0x0802_0000]          # where images run, if not where their slot lies (remapping)
 //! ```
 
@@ -63,6 +64,7 @@ struct Ranges {
     slot_a: String,
     slot_b: String,
     swap: Option<String>,
+    keys: Option<String>,
     runs_at: Option<[u32; 2]>,
 }
 
@@ -95,6 +97,7 @@ fn parse(text: &str) -> Result<Board, Broken> {
         slot_a: range("layout.slot_a", &layout.slot_a)?,
         slot_b: range("layout.slot_b", &layout.slot_b)?,
         swap: optional("layout.swap", layout.swap.as_deref())?,
+        keys: optional("layout.keys", layout.keys.as_deref())?,
     };
     let runs_at = layout.runs_at;
     Ok(Board { name, layout: rules::layout(geometry, regions)?, base: flash.base, runs_at, constant: None })

@@ -38,6 +38,8 @@ pub(crate) enum Region {
     Records,
     Slot(Slot),
     Swap,
+    /// The key store.
+    Keys,
     /// Outside every region of the layout.
     Free,
 }
@@ -51,6 +53,7 @@ impl Region {
             Self::Slot(Slot::A) => "slot A",
             Self::Slot(Slot::B) => "slot B",
             Self::Swap => "swap",
+            Self::Keys => "keys",
             Self::Free => "free",
         }
     }
@@ -122,6 +125,7 @@ impl Board {
             (Region::Slot(Slot::A), layout.slot_range(Slot::A)),
             (Region::Slot(Slot::B), layout.slot_range(Slot::B)),
             (Region::Swap, layout.swap_range()),
+            (Region::Keys, layout.keys_range()),
         ];
         named.retain(|(_, range)| !range.is_empty());
         named.sort_by_key(|(_, range)| range.start);

@@ -10,8 +10,11 @@ use std::panic;
 use lockgate::geometry::{Geometry, Run, MAX_WRITE_UNIT};
 use lockgate::{wire, Layout};
 
-/// Bytes of the record log that are erased together at the least.
-const LOG_PAGE: u32 = 1024;
+/// Bytes of the record log, and of the key store, that are erased together at the least.
+const PAGE: u32 = 1024;
+
+/// Places of the key store (`docs/keys.md`, section 1).
+const PLACES: u32 = 3;
 
 /// A field and the rule it breaks.
 pub(super) type Broken = (String, String);
@@ -63,17 +66,19 @@ pub(super) struct Regions {
     pub(super) slot_a: Range<u32>,
     pub(super) slot_b: Range<u32>,
     pub(super) swap: Range<u32>,
+    pub(super) keys: Range<u32>,
 }
 
 /// A layout of these regions.
 pub(super) fn layout(geometry: &'static Geometry, regions: Regions) -> Result<&'static Layout, Broken> {
-    let Regions { boot, records, slot_a, slot_b, swap } = regions;
+    let Regions { boot, records, slot_a, slot_b, swap, keys } = regions;
     let all = [
         ("layout.boot", &boot),
         ("layout.records", &records),
         ("layout.slot_a", &slot_a),
         ("layout.slot_b", &slot_b),
         ("layout.swap", &swap),
+        ("layout.keys", &keys),
     ];
     for (index, (field, range)) in all.iter().enumerate() {
         within(geometry, field, range)?;
@@ -86,11 +91,11 @@ pub(super) fn layout(geometry: &'static Geometry, regions: Regions) -> Result<&'
     if geometry.sector(records.start).is_none_or(|first| first.end() >= records.end) {
         return broken("layout.records", format!("{} is less than two sectors", show(&records)));
     }
-    let small = geometry.sector(records.start).is_some_and(|first| first.size < LOG_PAGE);
+    let small = geometry.sector(records.start).is_some_and(|first| first.size < PAGE);
     let length = records.end - records.start;
-    if small && (!length.is_multiple_of(LOG_PAGE) || length < 2 * LOG_PAGE) {
+    if small && (!length.is_multiple_of(PAGE) || length < 2 * PAGE) {
         let rule = format!(
-            "{} is not {LOG_PAGE} bytes twice or more often: so many are erased together where sectors are smaller",
+            "{} is not {PAGE} bytes twice or more often: so many are erased together where sectors are smaller",
             show(&records)
         );
         return broken("layout.records", rule);
@@ -106,7 +111,10 @@ pub(super) fn layout(geometry: &'static Geometry, regions: Regions) -> Result<&'
     if !swap.is_empty() {
         swappable(geometry, &slot_a, &slot_b)?;
     }
-    let unchecked = Layout::new(geometry).boot(boot).records(records).slots(slot_a, slot_b).swap(swap);
+    if !keys.is_empty() {
+        key_store(geometry, &keys)?;
+    }
+    let unchecked = Layout::new(geometry).boot(boot).records(records).slots(slot_a, slot_b).swap(swap).keys(keys);
     let made = quietly(move || unchecked.check());
     made.map(|layout| &*Box::leak(Box::new(layout))).or_else(|rule| broken("layout", rule))
 }
@@ -149,6 +157,21 @@ fn swappable(geometry: &Geometry, a: &Range<u32>, b: &Range<u32>) -> Result<(), 
                 ),
             );
         }
+    }
+    Ok(())
+}
+
+/// A key set may go to any place.
+fn key_store(geometry: &Geometry, keys: &Range<u32>) -> Result<(), Broken> {
+    let size = |address| geometry.sector(address).map_or(0, |sector| sector.size);
+    let place = size(keys.start).max(PAGE);
+    if let Some(at) = keys.clone().step_by(size(keys.start).max(1) as usize).find(|&at| size(at) != size(keys.start)) {
+        let rule = format!("{} has unequal sectors: {} bytes at {at:#x}", show(keys), size(at));
+        return broken("layout.keys", rule);
+    }
+    if (keys.end - keys.start) / place < PLACES {
+        let rule = format!("{} has no room for the {PLACES} places of a key store: {place} bytes each", show(keys));
+        return broken("layout.keys", rule);
     }
     Ok(())
 }

@@ -47,6 +47,9 @@ impl Board {
             _ = writeln!(text, "    .boot({})", range(layout.boot_range()));
         }
         _ = writeln!(text, "    .records({})", range(layout.records_range()));
+        if !layout.keys_range().is_empty() {
+            _ = writeln!(text, "    .keys({})", range(layout.keys_range()));
+        }
         _ = writeln!(text, "    .slots({}, {})", range(layout.slot_range(Slot::A)), range(layout.slot_range(Slot::B)));
         if layout.strategy() == Strategy::Swap {
             _ = writeln!(text, "    .swap({})", range(layout.swap_range()));
@@ -67,6 +70,7 @@ impl Board {
                 Region::Slot(Slot::A) => ("SLOT_A", "rx"),
                 Region::Slot(Slot::B) => ("SLOT_B", "rx"),
                 Region::Swap => ("SWAP", "r"),
+                Region::Keys => ("KEYS", "r"),
                 Region::Free => continue,
             };
             let trailer = if matches!(region, Region::Slot(_)) { wire::TRAILER_SIZE } else { 0 };

@@ -1,43 +1,40 @@
 //! `lockgate boot`: what a boot stage does with a flash that is a file.
 
-use std::path::PathBuf;
-
 use lockgate::boot::Launch;
 use lockgate::{BootReason, BootStatus, Control, Slot, Uuid};
 use serde_json::{json, Value};
 
 use super::options::{FlashOptions, CUT_HELP};
+use super::trust::{Trust, TrustOptions};
 use super::values;
 use crate::board::Board;
 use crate::boot_stage::{self, Identity, Started};
 use crate::failure::Failure;
 use crate::flash_file::FileFlash;
 use crate::install::line;
+use crate::print;
 use crate::slots;
 use crate::style::{count, Style, Tone};
-use crate::{keys, print};
 
 /// Reset: run the boot stage on a flash in a file, and show which image it starts and why.
 ///
 /// The flash changes as it does on a device: an attempt is counted, slots are exchanged, an update that was not
 /// confirmed in its attempts is taken back. Then, `lockgate confirm` and `lockgate reject` are what the image says.
 #[derive(clap::Args)]
-#[command(after_long_help = CUT_HELP)]
+#[command(
+    group = clap::ArgGroup::new("trust").args(["keys", "trusted"]).requires("signatures"),
+    after_long_help = CUT_HELP
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     on: FlashOptions,
 
     /// Check the signatures in the trailers as well, not the hashes alone
-    #[arg(long, requires = "keys")]
+    #[arg(long, requires = "trust")]
     signatures: bool,
 
-    /// A public key that the boot stage trusts, in PEM; may be repeated
-    #[arg(short, long = "key", value_name = "PEM", requires = "signatures")]
-    keys: Vec<PathBuf>,
-
-    /// How many of these keys must have signed
-    #[arg(long, value_name = "N", requires = "keys")]
-    threshold: Option<u8>,
+    #[command(flatten)]
+    trust: TrustOptions,
 
     /// The device's vendor [default: that of the image in the flash]
     #[arg(long, value_name = "UUID", value_parser = values::uuid)]
@@ -62,15 +59,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let board = args.on.board()?;
-    let keys = match args.signatures {
-        true => Some(keys::key_set(&args.keys, args.threshold)?),
-        false => None,
-    };
+    let trust = args.signatures.then(|| args.trust.read(&board)).transpose()?;
     let mut flash = args.on.open(&board)?;
     let path = &args.on.flash;
     let recorder = boot_stage::device(&board, None, None);
     let before = Control::new(&recorder, &mut flash).status().map_err(|error| Failure::io(path, error))?;
-    let device = boot_stage::device(&board, identity(&args, &flash, &board, before.confirmed), keys);
+    let identity = identity(&args, &flash, &board, before.confirmed);
+    let device = boot_stage::device(&board, identity, trust.as_ref().map(Trust::sign));
+    let device = trust.map_or(device, |trust| trust.build(device));
     let started = boot_stage::run(&device.attempts(args.attempts), &mut flash, args.signatures);
     if args.json {
         print::json(&value(&started, &flash, &board))?;

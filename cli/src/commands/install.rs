@@ -6,13 +6,13 @@ use lockgate::{BootReason, BootStatus, Control, Device, Digest, Running, UpdateS
 use serde_json::json;
 
 use super::options::{FlashOptions, CUT_HELP};
+use super::trust::{Trust, TrustOptions};
 use super::values;
 use crate::board::Board;
 use crate::boot_stage::{self, Identity};
 use crate::failure::Failure;
 use crate::index;
 use crate::install::{self, Audit, Done, Outcome, Report, Session, Stopped};
-use crate::keys;
 use crate::slots::{self, SlotState};
 use crate::style::count;
 use crate::transport::Transport;
@@ -24,7 +24,10 @@ use crate::transport::Transport;
 /// returns, so killing this command leaves what a power cut leaves. An install that was cut goes on from its
 /// last checkpoint; one that is complete is activated: the boot stage tries it at the next boot.
 #[derive(clap::Args)]
-#[command(after_long_help = CUT_HELP)]
+#[command(
+    group = clap::ArgGroup::new("trust").args(["keys", "trusted"]).required(true),
+    after_long_help = CUT_HELP
+)]
 pub(crate) struct Args {
     /// The package: a file, `-` for standard input, or an http:// or https:// URL. If its name ends in .lgi it is an index
     /// (docs/index.md), and the package beside it that is for this device is installed
@@ -34,21 +37,16 @@ pub(crate) struct Args {
     #[command(flatten)]
     on: FlashOptions,
 
-    /// A public key that the device trusts, in PEM; may be repeated
-    #[arg(short, long = "key", value_name = "PEM", required = true)]
-    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustOptions,
 
-    /// How many of these keys must have signed
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    threshold: u8,
+    /// The device's vendor; with --trusted it is that of the key set
+    #[arg(long, value_name = "UUID", value_parser = values::uuid, required_unless_present = "trusted", conflicts_with = "trusted")]
+    vendor: Option<Uuid>,
 
-    /// The device's vendor
-    #[arg(long, value_name = "UUID", value_parser = values::uuid)]
-    vendor: Uuid,
-
-    /// The device's class
-    #[arg(long, value_name = "UUID", value_parser = values::uuid)]
-    class: Uuid,
+    /// The device's class; with --trusted it is that of the key set
+    #[arg(long, value_name = "UUID", value_parser = values::uuid, required_unless_present = "trusted", conflicts_with = "trusted")]
+    class: Option<Uuid>,
 
     /// The device's component
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -101,7 +99,7 @@ fn workspace(text: &str) -> Result<u32, String> {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let board = args.on.board()?;
     let layout = board.layout();
-    let keys = keys::key_set(&args.keys, Some(args.threshold))?;
+    let trust = args.trust.read(&board)?;
     let mut transport = Transport::new(&args.package, args.ca.as_deref())?;
     if let Transport::File(package) = &transport {
         // Before a flash file is made for nothing.
@@ -112,9 +110,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         false => None,
     };
     let mut flash = args.on.open_or_make(&board)?;
-    let identity = Identity { vendor: args.vendor, class: args.class, component: args.component };
-    let device: &'static Device<'static> = Box::leak(Box::new(boot_stage::device(&board, Some(identity), Some(keys))));
+    let device: &'static Device<'static> = Box::leak(Box::new(device(&args, &board, &trust)));
 
+    let (keys, key_set) = trust.now(&board, flash.bytes())?;
     let found = slots::look(flash.bytes(), layout, Some(&keys));
     let path = &args.on.flash;
     let now = Control::new(device, &mut flash).status().map_err(|error| Failure::io(path, error))?;
@@ -124,6 +122,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
     let mut report = Report::new(args.json);
     report.say("running", &describe(&running, &now));
+    if trust.built().is_some() {
+        report.say("trusts", &format!("key set {key_set}"));
+    }
     if let Some(index) = index {
         let image = |digest: &Digest| running.image == Some((*digest).into());
         let Some(entry) = index.choose(image, args.workspace) else {
@@ -138,6 +139,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut session = Session::new(device, told.then_some(running), &mut flash, (args.block_buffer, args.workspace))
         .ok_or_else(|| Failure::usage("--block-buffer", args.block_buffer))?
         .waiting_for_reset(now.manifest.filter(|_| waits));
+    if trust.built().is_some() {
+        session = session.rotating();
+    }
     let mut outcome = session.run(&mut transport, args.retries, |event| report.tell(&event));
     report.end();
     let pending = matches!(outcome, Err(Stopped::Waits)) && now.update == UpdateState::Pending;
@@ -147,6 +151,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         outcome = session.staged();
     }
     let received = session.into_received();
+    let (keys, taken) = trust.now(&board, flash.bytes())?;
+    if taken != key_set {
+        report.say("key set", &format!("{taken} is trusted from now on, whatever becomes of the update"));
+        report.json(|| json!({ "event": "key_set", "version": taken, "before": key_set }));
+    }
 
     let outcome = outcome.and_then(|receipt| {
         let done = Done::from(&receipt);
@@ -171,6 +180,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         report.say("cut", &text);
     }
     Ok(())
+}
+
+/// The device, as the options say or as the key set does.
+fn device(args: &Args, board: &Board, trust: &Trust) -> Device<'static> {
+    let of_set = trust.built().map(|built| (built.vendor, built.class));
+    let identity = args.vendor.zip(args.class).or(of_set);
+    let identity = identity.map(|(vendor, class)| Identity { vendor, class, component: args.component });
+    trust.build(boot_stage::device(board, identity, Some(trust.sign())))
 }
 
 /// What runs; and whether the device is to be told, since its records do not say so or the options know better.

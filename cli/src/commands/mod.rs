@@ -16,6 +16,7 @@ mod reject;
 mod send;
 mod serve;
 mod signing;
+mod trust;
 mod values;
 mod verify;
 

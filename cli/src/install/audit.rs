@@ -1,5 +1,8 @@
 //! An independent look at what reached the flash: every byte that was programmed is held against the package,
-//! judged by the packer's reader and not by the device's. Records are the device's own, and are counted apart.
+//! judged by the packer's reader and not by the device's. Records are the device's own, and are counted apart; so are key
+//! sets, which are in the key store as the device keeps them.
+
+use std::ops::Range;
 
 use lockgate::manifest::BaseImage;
 use lockgate::{pack, wire, KeySet, Layout, Slot};
@@ -10,9 +13,9 @@ use crate::slots::sha256;
 /// What reached the flash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audit {
-    /// Sectors erased, but for those of the records.
+    /// Sectors erased, but for those of the records and the key store.
     pub(crate) erases: u64,
-    /// Bytes programmed anywhere but in the records.
+    /// Bytes programmed anywhere but in the records and the key store.
     pub(crate) programmed: u64,
     /// Of these, bytes that no trusted key has signed for: always 0, or lockgate is broken.
     pub(crate) unauthentic: u64,
@@ -20,6 +23,8 @@ pub(crate) struct Audit {
     pub(crate) record_erases: u64,
     /// Bytes of records programmed.
     pub(crate) record_bytes: u64,
+    /// Bytes of key sets programmed.
+    pub(crate) key_set_bytes: u64,
 }
 
 impl Audit {
@@ -39,17 +44,23 @@ impl Audit {
         let range = layout.slot_range(slot);
         let trailer = range.end.saturating_sub(wire::TRAILER_SIZE);
         let erased = layout.geometry().erased();
-        let records = layout.records_range();
+        let (records, store) = (layout.records_range(), layout.keys_range());
         let mut audit = Self::default();
         for at in &journal.erases {
-            match records.contains(at) {
-                true => audit.record_erases += 1,
-                false => audit.erases += 1,
+            match (records.contains(at), store.contains(at)) {
+                (true, _) => audit.record_erases += 1,
+                (false, true) => {}
+                (false, false) => audit.erases += 1,
             }
         }
         for Written { at, bytes } in &journal.writes {
-            if records.contains(at) && records.end - at >= bytes.len() as u32 {
+            let within = |region: &Range<u32>| region.contains(at) && region.end - at >= bytes.len() as u32;
+            if within(&records) {
                 audit.record_bytes += bytes.len() as u64;
+                continue;
+            }
+            if within(&store) {
+                audit.key_set_bytes += bytes.len() as u64;
                 continue;
             }
             audit.programmed += bytes.len() as u64;
@@ -133,7 +144,8 @@ mod tests {
         let good = honest(layout, &image, package.head());
         let all = Audit::of(&good, layout, (Slot::B, &[]), package.bytes(), &keys);
         let programmed = (3000 + package.head().len()) as u64;
-        let expected = Audit { erases: 2, programmed, unauthentic: 0, record_erases: 1, record_bytes: 12 };
+        let expected =
+            Audit { erases: 2, programmed, unauthentic: 0, record_erases: 1, record_bytes: 12, key_set_bytes: 0 };
         assert_eq!(all, expected);
 
         let mut forged = honest(layout, &image, package.head());

@@ -135,12 +135,13 @@ impl Outcome<'_> {
             "unauthentic_bytes": self.audit.unauthentic,
             "record_bytes": self.audit.record_bytes,
             "record_erases": self.audit.record_erases,
+            "key_set_bytes": self.audit.key_set_bytes,
             "steps": self.steps,
         })
     }
 
     fn flash_line(&self) {
-        let Audit { erases, programmed, unauthentic, record_bytes, record_erases } = self.audit;
+        let Audit { erases, programmed, unauthentic, record_bytes, record_erases, key_set_bytes } = self.audit;
         let signed = match unauthentic {
             0 => "every one of them signed for".into(),
             bytes => Style::stdout().paint(Tone::Bad, format_args!("{bytes} of them signed for by nobody")),
@@ -153,6 +154,9 @@ impl Outcome<'_> {
             sectors => format!("{} erased, ", count(sectors, "sector", "sectors")),
         };
         self.report.say("records", &format!("{erased}{} programmed", count(record_bytes, "byte", "bytes")));
+        if key_set_bytes > 0 {
+            self.report.say("key store", &format!("{} programmed", count(key_set_bytes, "byte", "bytes")));
+        }
     }
 }
 

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Read;
-use std::ops::Range;
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Duration;
@@ -12,7 +11,8 @@ use std::time::Duration;
 use embedded_io::Write;
 use lockgate::manifest::{Encoding, Manifest};
 use lockgate::{
-    Decision, Device, Digest, Error, ErrorKind, Offer, Progress, Refusal, Running, Updater, Verified, P256,
+    Decision, Device, Digest, Error, ErrorKind, Keyring, Layout, Offer, Progress, Refusal, Running, Updater, Verified,
+    P256,
 };
 
 use super::buffer::{buffer, lend};
@@ -83,9 +83,9 @@ pub(crate) struct Session<'f> {
     /// The package as far as it was wanted: what the audit judges by.
     received: Received,
     offered: bool,
-    /// What this session has written, and where the image goes.
+    /// What this session has written.
     journal: Rc<RefCell<Journal>>,
-    slot: Range<u32>,
+    layout: &'static Layout,
 }
 
 impl<'f> Session<'f> {
@@ -105,8 +105,13 @@ impl<'f> Session<'f> {
             None => updater,
         };
         let updater = lend(updater, workspace)?;
-        let slot = device.layout().slot_range(updater.status().target);
-        Some(Self { updater, received: Received::default(), offered: false, journal, slot })
+        Some(Self { updater, received: Received::default(), offered: false, journal, layout: device.layout() })
+    }
+
+    /// Takes key sets as well.
+    pub(crate) fn rotating(mut self) -> Self {
+        self.updater = self.updater.keyring(Box::leak(Box::new(Keyring::new())));
+        self
     }
 
     /// Stops with [`Stopped::Waits`] at the update with this manifest digest, before anything is written.
@@ -219,7 +224,9 @@ impl<'f> Session<'f> {
 
     /// Bytes of the image of `size` bytes that were written by this session; the last write may be padded.
     fn image_bytes(&self, size: u32) -> u32 {
-        let image = self.slot.start..self.slot.start.saturating_add(size);
+        // Known since the records were read.
+        let slot = self.layout.slot_range(self.updater.status().target);
+        let image = slot.start..slot.start.saturating_add(size);
         let journal = self.journal.borrow();
         let writes = journal.writes.iter().filter(|write| image.contains(&write.at));
         writes.map(|write| (write.bytes.len() as u32).min(image.end - write.at)).sum()

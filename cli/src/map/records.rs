@@ -32,6 +32,13 @@ pub(crate) fn lines(records: &Records, strategy: Strategy) -> Vec<(&'static str,
         _ => String::new(),
     };
     lines.push(("confirmed", format!("slot {}, security counter {}{next}", state.slot, state.security_counter)));
+    if state.keys != 0 || state.base != 0 {
+        let under =
+            |place: u8| if place == 0 { "the keys built in".into() } else { format!("the set in place {place}") };
+        let text =
+            format!("{} sign updates; the confirmed image counts under {}", under(state.keys), under(state.base));
+        lines.push(("keys", text));
+    }
     if let Some(manifest) = state.manifest {
         lines.push(("update", format!("manifest {}, start number {}", short(&manifest), state.start)));
     }

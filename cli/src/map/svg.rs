@@ -190,6 +190,7 @@ fn region_colour(region: Region) -> &'static str {
         Region::Slot(lockgate::Slot::A) => "#2f6fde",
         Region::Slot(lockgate::Slot::B) => "#3f8fc9",
         Region::Swap => "#b7791f",
+        Region::Keys => "#0f8b8d",
         Region::Free => "#dfe4ea",
     }
 }

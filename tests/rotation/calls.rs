@@ -1,0 +1,107 @@
+//! Calls in any order, and a flash that is shared: none brings a revoked key back.
+
+use embedded_io::Write;
+use lockgate::pack::{Signer, SigningKey};
+use lockgate::sim::Flash;
+use lockgate::{Block, Error, Keyring, Machine, Refusal, Sha2, Updater};
+
+use crate::common::counted::{hashed, Counted};
+use crate::common::driver::drive;
+use crate::kit::{send, sign_unchecked, Field, SELECT};
+
+/// A device that took key set 1: sign key 0 is revoked.
+fn rotated() -> Field {
+    let mut field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    let update = field.people.update(1, 1);
+    field.try_next(&[set], &update);
+    field.confirm();
+    field.boot().unwrap();
+    field
+}
+
+#[test]
+fn a_restart_after_any_step_brings_no_revoked_key_back() {
+    let field = rotated();
+    let (revoked, trusted) = (field.people.update(0, 5), field.people.update(1, 5));
+    let old_set = field.people.signed(&field.people.set(1, &[2], &[0]), &[0]);
+    for steps in 0..60 {
+        // Before a step that is not acknowledged, and behind one that is.
+        for asked in [false, true] {
+            let started = |flash: &mut Flash, package: &[u8], expected: &dyn Fn(Option<Error>) -> bool| {
+                let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+                let mut machine = Machine::<Sha2>::new(&field.device, &mut block, 4).keyring(&mut ring);
+                assert!(drive(&mut machine, flash, &[], steps).is_none());
+                if asked {
+                    machine.step().unwrap();
+                }
+                machine.restart();
+                let outcome = drive(&mut machine, flash, package, usize::MAX);
+                assert!(expected(outcome), "{steps} steps, one more asked for: {asked}; then {outcome:?}");
+            };
+            let refused = |outcome| matches!(outcome, Some(Error::Refused(Refusal::TooFewSignatures { .. })));
+            started(&mut field.flash.clone(), revoked.bytes(), &refused);
+            started(&mut field.flash.clone(), &[&old_set[..], revoked.bytes()].concat(), &refused);
+            started(&mut field.flash.clone(), trusted.bytes(), &|outcome| outcome.is_none());
+        }
+    }
+}
+
+#[test]
+fn an_updater_that_shares_its_flash_goes_by_the_set_that_another_took() {
+    let mut field = Field::new(&SELECT, false);
+    let people = field.people.clone();
+    let set = people.signed(&people.set(1, &[1], &[1]), &[0, 1]);
+    let (before, other) = (people.update(0, 1), [&set[..], people.update(1, 2).bytes()].concat());
+    let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+    let mut updater = Updater::new(&field.device, &mut field.flash, &mut block).keyring(&mut ring);
+    updater.write_all(&before.bytes()[..before.bytes().len() / 2]).unwrap();
+    drop(send(&field.device, updater.flash(), &other).unwrap());
+    let position = updater.position() as usize;
+    assert!(matches!(updater.write_all(&before.bytes()[position..]), Err(Error::Superseded)));
+    let outcome = updater.write_all(people.update(0, 3).bytes());
+    assert!(matches!(outcome, Err(Error::Refused(Refusal::TooFewSignatures { .. }))), "{outcome:?}");
+    updater.write_all(people.update(1, 3).bytes()).unwrap();
+    drop(updater.finish().unwrap());
+}
+
+#[test]
+fn a_keyring_that_is_lent_late_is_not_taken_for_the_trusted_set() {
+    let mut field = rotated();
+    let (revoked, trusted) = (field.people.update(0, 5), field.people.update(1, 5));
+    let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+    let mut updater = Updater::new(&field.device, &mut field.flash, &mut block);
+    updater.flush().unwrap();
+    let mut updater = updater.keyring(&mut ring);
+    let outcome = updater.write_all(revoked.bytes());
+    assert!(matches!(outcome, Err(Error::Refused(Refusal::KeyStore))), "{outcome:?}");
+    updater.restart();
+    updater.write_all(trusted.bytes()).unwrap();
+    drop(updater.finish().unwrap());
+}
+
+#[test]
+fn entries_of_a_set_are_looked_at_one_in_a_call() {
+    let mut field = Field::new(&SELECT, false);
+    let mut set = field.people.set(1, &[0, 1, 2, 3], &[0, 1, 2, 3]);
+    set.rotate_threshold = 1;
+    let mut strangers: Vec<SigningKey> = (0..32).map(|_| SigningKey::generate()).collect();
+    let mut signers: Vec<&mut dyn Signer> = strangers.iter_mut().map(|key| key as &mut dyn Signer).collect();
+    let bytes = sign_unchecked(&set, &mut signers);
+    let (mut block, mut ring) = (Block::<2048>::new(), Keyring::new());
+    let mut machine = Machine::<Counted>::new(&field.device, &mut block, 4).keyring(&mut ring);
+    assert!(drive(&mut machine, &mut field.flash, &[], usize::MAX).is_none());
+    let (mut rest, mut longest) = (&bytes[..], 0);
+    let refusal = loop {
+        hashed();
+        let fed = machine.feed(rest);
+        longest = longest.max(hashed());
+        match fed {
+            Ok(taken) => rest = &rest[taken..],
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refusal, Refusal::TooFewSignatures { valid: 0, needed: 1 }.into());
+    // The body, and the ids of its keys against those of the trusted set.
+    assert!(longest <= 4 * 8 * 65 + 700, "{longest} bytes");
+}
