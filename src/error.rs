@@ -52,9 +52,11 @@ pub enum ErrorKind {
     /// Go on from `position()`, now or later: the same package can still succeed.
     Retry,
     /// This package, as it arrived, will not do on this device. Where the refusal comes before the signatures are through
-    /// it may have been damaged on its way: fetch it anew, a limited number of times.
+    /// it may have been damaged on its way: fetch it anew, a limited number of times. Or what was asked for does not fit the
+    /// records: the receipt is superseded, nothing is staged, nothing is on trial.
     Refused,
-    /// The flash fails: a retry erases the sector again, and may meet the same fault.
+    /// The flash fails: a retry erases the sector again, and may meet the same fault. Where bytes that were written before
+    /// cannot be read, `restart` has them written again.
     Flash,
     /// A mistake in the program.
     Bug,
@@ -129,8 +131,8 @@ impl<F: fmt::Debug, T: fmt::Debug> fmt::Display for Error<F, T> {
             Self::Truncated { position } => write!(f, "the package ends at byte {position}, before it is complete"),
             Self::Flash(error) => write!(f, "flash: {error:?}"),
             Self::Mismatch { address } => write!(f, "flash at {address:#x} does not hold what was written"),
-            Self::Interrupted => f.write_str("a write was interrupted"),
-            Self::Records => f.write_str("the record log cannot be written"),
+            Self::Interrupted => f.write_str("a write was interrupted: go on from position()"),
+            Self::Records => f.write_str("the record log cannot be written: none of its sectors takes a record"),
             Self::Superseded => f.write_str("a newer update was started since this receipt was given"),
             Self::NothingStaged => f.write_str("no verified image waits in the slot"),
             Self::NotOnTrial => f.write_str("no image is on trial"),

@@ -34,7 +34,7 @@ impl Geometry {
     /// # Panics
     ///
     /// In a `const`, these do not compile: no sectors, a sector size that is no power of two or is less than
-    /// a write unit, a flash over 4 GiB, a write unit out of range.
+    /// 32 bytes, a flash of 4 GiB or more, a write unit out of range.
     pub const fn new(name: &'static str, runs: &'static [Run], write: u32) -> Self {
         assert!(write.is_power_of_two() && write <= MAX_WRITE_UNIT, "write unit: 1, 2, 4, 8, 16 or 32 bytes");
         assert!(!runs.is_empty(), "geometry without sectors");
@@ -53,6 +53,10 @@ impl Geometry {
     }
 
     /// The same flash, reading `value` after an erase (0x00 on STM32L0 and L1).
+    ///
+    /// # Panics
+    ///
+    /// In a `const`, values but 0xFF and 0x00 do not compile.
     #[must_use]
     pub const fn erased_value(mut self, value: u8) -> Self {
         assert!(value == 0xFF || value == 0x00, "erased value: 0xFF or 0x00");

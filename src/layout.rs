@@ -135,8 +135,10 @@ impl LayoutBuilder {
     /// # Panics
     ///
     /// In a `const`, these do not compile: a region that is reversed, off the flash, not on sector edges, or
-    /// over another; slots or records that are missing; records of one sector; a slot without room for
-    /// its trailer; a key store of fewer than three places; with a swap area, slots that differ in size or have mixed sectors; a swap area for another bootloader.
+    /// over another; slots or records that are missing; records of one sector or, where sectors have less than 1024 bytes, of
+    /// less than 2048, of no whole 1024 or of unequal sectors; a slot without room for its trailer; a key store of fewer than three
+    /// places or of unequal sectors; with a swap area, slots that differ in size or have mixed sectors, or a swap area of other
+    /// sectors; a swap area for another bootloader.
     pub const fn check(self) -> Layout {
         self.0.checked()
     }

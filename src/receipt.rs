@@ -4,10 +4,11 @@ use crate::digest::Digest;
 use crate::id::Version;
 use crate::layout::Slot;
 
-/// A receipt: the slot holds, complete and read back, the image that the trusted keys signed. Only
-/// verification makes one, and activation asks for one, so code that skips verification does not compile. It speaks of the moment it is given: feeding another package, or writing to
-/// the slot, makes it worthless, and whoever activates the image looks again.
-/// With [`FinalHash::BootStage`](crate::FinalHash::BootStage) the whole image is hashed by the boot stage, not before:
+/// A receipt: the slot holds, complete and read back, the image that the trusted keys signed. It speaks of the moment it is
+/// given: feeding another package, or writing to the slot, makes it worthless, and whoever activates the image looks again.
+/// With [`FinalHash::BootStage`](crate::FinalHash::BootStage) the boot stage hashes the whole image, not `finish`.
+///
+/// Only verification makes one, and activation asks for one: code that skips verification does not compile.
 ///
 /// ```compile_fail
 /// use lockgate::{Slot, Verified};

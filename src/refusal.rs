@@ -238,7 +238,7 @@ impl fmt::Display for Refusal {
             Self::KeySetTooLarge { needed } => {
                 write!(f, "the key set and its signatures need {needed} bytes, a place of the key store has 992")
             }
-            Self::KeyStore => f.write_str("the trusted key set cannot be read from the key store: no package is taken"),
+            Self::KeyStore => f.write_str("the trusted key set cannot be read from the key store, or no keyring is lent for it: no package is taken"),
             Self::BadSignature { key } => write!(f, "the signature under trusted key {key} does not verify"),
             Self::TooFewSignatures { valid, needed } => {
                 write!(f, "valid signatures by trusted keys: {valid}, needed: {needed}")
@@ -276,7 +276,7 @@ impl fmt::Display for Refusal {
                 write!(f, "a delta of image {package}, and it is not known which one runs: fetch the whole image")
             }
             Self::Payload(fault) => fault.fmt(f),
-            Self::Encoding => f.write_str("this device has no decoder for the payload's encoding"),
+            Self::Encoding => f.write_str("this device has no decoder for the payload's encoding, or lends it no workspace: fetch the image itself"),
             Self::LoadAddress { package } => {
                 write!(f, "the image is linked to run at {package:#x}, which is not the slot's address")
             }
@@ -301,12 +301,12 @@ impl fmt::Display for Malformed {
             Self::EntryLength => f.write_str("signatures: an entry's length is out of range"),
             Self::EntryOrder => f.write_str("signatures: entries are not in strictly ascending order"),
             Self::TooManyEntries => f.write_str("signatures: more than 32 entries"),
-            Self::ElementLength => f.write_str("manifest: an element runs over the end"),
-            Self::ElementOrder => f.write_str("manifest: element numbers are not strictly ascending"),
+            Self::ElementLength => f.write_str("body: an element runs over the end"),
+            Self::ElementOrder => f.write_str("body: element numbers are not strictly ascending"),
             Self::Element { number } => {
-                write!(f, "manifest: element {number} has a wrong length, value or critical bit")
+                write!(f, "body: element {number} has a wrong length, value or critical bit")
             }
-            Self::Missing { number } => write!(f, "manifest: element {number} is missing"),
+            Self::Missing { number } => write!(f, "body: element {number} is missing"),
         }
     }
 }

@@ -162,7 +162,8 @@ impl<'a, F, V, P, H: Sha256, M> Driver<'a, F, V, P, H, M> {
         self.machine.progress()
     }
 
-    /// What runs, what arrives and how far it is.
+    /// What runs, what arrives and how far it is. What runs is known once the records were read: after `flush`, the first write, or
+    /// `install`. Before, it is [`Running::factory`] or what [`running`](Self::running) said.
     pub fn status(&self) -> Status {
         self.machine.status()
     }

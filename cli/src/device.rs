@@ -27,7 +27,7 @@ const WORKSPACE: usize = 4096;
 const PIECE: usize = 1 << 16;
 
 /// Element numbers that belong to the vendor (`docs/format.md`, section 4.1).
-const PRIVATE: RangeInclusive<u16> = 0x7000..=0x7FFF;
+pub(crate) const PRIVATE: RangeInclusive<u16> = 0x7000..=0x7FFF;
 
 /// What a device is built with.
 #[derive(Clone, Copy)]

@@ -94,12 +94,12 @@ impl Signer for External {
     }
 
     fn sign(&mut self, digest: &Digest) -> Result<[u8; 64], Box<dyn Error + Send + Sync>> {
-        let bytes = self.run(digest).map_err(|error| format!("`{}`: {error}", self.command))?;
+        // The command itself is not told: it may hold a PIN.
+        let bytes = self.run(digest).map_err(|error| format!("the --sign-with command: {error}"))?;
         signature_from_bytes(&bytes).ok_or_else(|| {
             let got = bytes.len();
             format!(
-                "`{}`: it printed {got} bytes that are no signature (DER, or r and s of 32 bytes each)",
-                self.command
+                "the --sign-with command printed {got} bytes that are no signature (DER, or r and s of 32 bytes each)"
             )
             .into()
         })

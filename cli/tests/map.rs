@@ -157,7 +157,11 @@ fn printed_sources_are_rust() {
     let esp = same_source!(
         bench,
         "esp8266",
-        ESP8266_4M.boot(0..0x1_0000).records(0x1_0000..0x1_8000).slots(0x10_0000..0x20_0000, 0x20_0000..0x30_0000)
+        ESP8266_4M
+            .boot(0..0x1_0000)
+            .records(0x1_0000..0x1_8000)
+            .keys(0x1_8000..0x1_B000)
+            .slots(0x10_0000..0x20_0000, 0x20_0000..0x30_0000)
     );
     assert_eq!(esp.capacity(), 1023 * 1024);
     let f405 = same_source!(

@@ -133,6 +133,8 @@ fn no_message_holds_a_piece_of_a_private_key() {
         secret.is_not_in(&desk.pack(&["--sign-with", "cat spoilt.pem", "--sign-with-key", "a.pub.pem"]));
         secret.is_not_in(&desk.pack(&["--sign-with", "false", "--sign-with-key", key]));
     }
+    let pin = desk.pack(&["--sign-with", "false --pin 471147", "--sign-with-key", "a.pub.pem"]).bad(3);
+    assert!(!pin.contains("471147"), "{pin}");
     // Nor does what a good key had a part in.
     let made = desk.files();
     let new =

@@ -142,16 +142,20 @@ mod by_command {
         let desk = Desk::new();
         let before = desk.files();
         for (command, reason) in [
-            ("false", "`false`: it ended with exit status: 1"),
+            ("false", "the --sign-with command: it ended with exit status: 1"),
             ("kill -9 $$", "it ended with signal: 9"),
-            ("true", "it printed 0 bytes that are no signature"),
-            ("echo signature", "it printed 10 bytes that are no signature"),
+            ("true", "printed 0 bytes that are no signature"),
+            ("echo signature", "printed 10 bytes that are no signature"),
             ("cat /dev/zero", "it ended with"),
             ("exec sleep 3", "no signature within 1 s"),
             ("cat; exec 1>&-; exec sleep 3", "no signature within 1 s"),
         ] {
             let said = sign_with(&desk, command).bad(3);
-            assert!(said.starts_with("error: key 9169746104fc73fb did not sign: `") && said.contains(reason), "{said}");
+            assert!(
+                said.starts_with("error: key 9169746104fc73fb did not sign: the --sign-with command")
+                    && said.contains(reason),
+                "{said}"
+            );
         }
         assert_eq!(desk.files(), before);
     }

@@ -96,7 +96,8 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Superseded`] if another update was started, or this one again, since the receipt was given.
+    /// [`Error::Flash`] or [`Error::Records`] if it could not be written: [`status`](Self::status) tells. [`Error::Superseded`] if
+    /// another update was started, or this one again, since the receipt was given.
     /// [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`try_next_by`](Self::try_next_by). Nothing is changed then.
     pub fn try_next(&mut self, receipt: Verified) -> Result<(), Error<F::Error>> {
         self.load()?;
@@ -120,22 +121,22 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     }
 
     /// Gives the image on trial up: the next boot goes back to the old one, and this image is refused from then on. Another
-    /// bootloader goes back anyway, since this image cannot be confirmed any more.
+    /// bootloader goes back anyway, since this image cannot be confirmed any more. A power cut leaves it on trial or given up.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOnTrial`].
+    /// [`Error::NotOnTrial`]. [`Error::Flash`] or [`Error::Records`] if it could not be written: [`status`](Self::status) tells.
     pub fn reject(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         self.write(self.rejection().map_err(Stop::widen)?)
     }
 
     /// Writes the first record, as a factory does: the confirmed image is in `slot`. Without it the first boot finds that
-    /// out from the trailers.
+    /// out from the trailers. A power cut leaves no records, or the first one.
     ///
     /// # Errors
     ///
-    /// [`Error::Misuse`] if there are records already, or for slot B where images run in slot A
+    /// [`Error::Flash`] or [`Error::Records`] if it could not be written. [`Error::Misuse`] if there are records already, or for slot B where images run in slot A
     /// (swap, or another bootloader).
     pub fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
         self.load()?;

@@ -73,8 +73,8 @@ impl Update {
     }
 
     /// Adds an element of the vendor's own, for the application's policy. `kind` is the number, 0x7000 to
-    /// 0x7FFF, with [`CRITICAL`] set if devices that do not know it must refuse. (Version 1 devices know
-    /// none: they refuse every critical one.)
+    /// 0x7FFF, with [`CRITICAL`] set if devices that do not know it must refuse. (Devices know
+    /// those that [`Device::private_elements`](crate::Device::private_elements) names.)
     ///
     /// # Errors
     ///

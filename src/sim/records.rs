@@ -94,7 +94,7 @@ pub struct LogState {
     pub security_counter: u32,
     /// See [`security_counter`](Self::security_counter).
     pub next_counter: u32,
-    /// Attempts used (on trial), half-steps done (in an exchange); else 0.
+    /// Attempts used (on trial), half-steps done (in an exchange), times that another bootloader was asked; else 0.
     pub step: u16,
     /// Attempts allowed (on trial); else 0.
     pub limit: u8,

@@ -1,7 +1,8 @@
 //! The boards that are built in: a sensible layout for every chip that the library knows.
 //!
-//! The boot stage has 24 to 32 KiB, room for lockgate's own with its P-256 (64 KiB on the ESP8266, whose code is less dense). Records have at least two
-//! sectors, four where sectors are small. Checked while the tool compiles.
+//! The boot stage has 24 to 32 KiB (64 KiB on the ESP8266, whose code is less dense), room for lockgate's own that checks hashes; one that
+//! checks signatures needs 33 KB or more: describe a board of your own. Records have at least two sectors, four where sectors
+//! are small. Checked while the tool compiles.
 
 use lockgate::geometry::{self, Geometry};
 use lockgate::Layout;

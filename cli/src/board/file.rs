@@ -156,6 +156,8 @@ swap = "0xE000..0x1_0000"
         assert_eq!(board.name(), "bench");
         assert_eq!(board.layout().records_range(), 0x2000..0x6000);
         assert_eq!(board.layout().geometry().erased(), 0xFF);
+        let keys = GOOD.replace("count = 8", "count = 14") + "keys = \"0x1_0000..0x1_6000\"\n";
+        assert_eq!(parse(&keys).unwrap().layout().keys_range(), 0x1_0000..0x1_6000);
     }
 
     #[test]
@@ -174,6 +176,10 @@ swap = "0xE000..0x1_0000"
         refuses("0x2000..0x6000", "0x2000..0x8000", "layout.slot_a", "overlaps layout.records 0x2000..0x8000");
         refuses("0xE000..0x1_0000", "0xE000..0x1_8000", "layout.swap", "beyond the flash's 0x12000 bytes");
         refuses("0x6000..0xA000", "0x6000..0x8000", "layout.slot_b", "slots of one size: 16384 bytes, slot_a has 8192");
+        let store = |range: &str| format!("[layout]\nkeys = \"{range}\"");
+        refuses("[layout]", &store("0x2000..0x4000"), "layout.keys", "overlaps layout.records");
+        refuses("[layout]", &store("0x1000..0x2000"), "layout.keys", "no room for the 3 places");
+        refuses("[layout]", &store("0x1000..0x4000"), "layout.keys", "overlaps");
         refuses("0x6000..0xA000", "0x6000..0x6000", "layout.slot_a", "no room for an image and the trailer");
     }
 

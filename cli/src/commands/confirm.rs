@@ -1,6 +1,6 @@
 //! `lockgate confirm`: what an application says that works.
 
-use lockgate::{BootStatus, Control, UpdateState};
+use lockgate::{BootStatus, Control, Error, UpdateState};
 use serde_json::json;
 
 use super::boot::changed;
@@ -36,11 +36,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let before = control.status().map_err(|error| Failure::io(path, error))?;
     let outcome = control.confirm().and_then(|()| control.status());
     args.on.check_power(&flash, &board, "it is confirmed, or was already")?;
-    let now = outcome.map_err(|error| {
-        Failure::refused(
+    let now = outcome.map_err(|error| match error {
+        Error::NotOnTrial => Failure::refused(
             path.display(),
             format_args!("{error}: it was given up, the next boot goes back (lockgate boot)"),
-        )
+        ),
+        error => Failure::io(path, error),
     })?;
     tell(&args.on, args.json, "confirmed", &before, &now, &flash)
 }

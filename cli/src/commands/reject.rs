@@ -1,6 +1,6 @@
 //! `lockgate reject`: what an application says that finds it does not work.
 
-use lockgate::Control;
+use lockgate::{Control, Error};
 
 use super::confirm::tell;
 use super::options::{FlashOptions, CUT_HELP};
@@ -28,8 +28,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let before = control.status().map_err(|error| Failure::io(path, error))?;
     let outcome = control.reject().and_then(|()| control.status());
     args.on.check_power(&flash, &board, "it is given up, or was already")?;
-    let now = outcome.map_err(|error| {
-        Failure::refused(path.display(), format_args!("{error}: an update is on trial from the boot after its install"))
+    let now = outcome.map_err(|error| match error {
+        Error::NotOnTrial => {
+            let why = format_args!("{error}: an update is on trial from the boot after its install");
+            Failure::refused(path.display(), why)
+        }
+        error => Failure::io(path, error),
     })?;
     tell(&args.on, args.json, "rejected", &before, &now, &flash)
 }

@@ -2,6 +2,8 @@
 
 use lockgate::{Uuid, Version};
 
+use crate::device::PRIVATE;
+
 pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
     Uuid::parse(text).ok_or_else(|| "not a UUID: 32 hexadecimal digits as 8-4-4-4-12".into())
 }
@@ -22,6 +24,14 @@ pub(crate) fn number(text: &str) -> Result<u32, String> {
         .then(|| u32::from_str_radix(digits, radix).ok())
         .flatten()
         .ok_or_else(|| "expected a number up to 4294967295, decimal or as 0x8000000".into())
+}
+
+/// The number of an element of the vendor's own.
+pub(crate) fn private_element(text: &str) -> Result<u16, String> {
+    let found = number(text).ok().and_then(|number| u16::try_from(number).ok());
+    found.filter(|number| PRIVATE.contains(number)).ok_or_else(|| {
+        format!("expected the number of a private element, {:#x} to {:#x}", PRIVATE.start(), PRIVATE.end())
+    })
 }
 
 #[cfg(test)]

@@ -50,8 +50,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "trusted")]
     threshold: Option<u8>,
     /// Number of a critical element of the vendor's own that the devices know; may be given several times
-    #[arg(long, value_name = "NUMBER", value_parser = values::number)]
-    knows: Vec<u32>,
+    #[arg(long, value_name = "NUMBER", value_parser = values::private_element)]
+    knows: Vec<u16>,
     /// The image that a delta starts from: a raw binary, or a package that holds it
     #[arg(long, value_name = "OLD.bin|OLD.lgu")]
     base: Option<PathBuf>,
@@ -64,14 +64,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let keys = args.trusted.is_none().then(|| keys::key_set(&args.key, args.threshold)).transpose()?;
     let trusted = args.trusted.as_deref().map(description::read).transpose()?;
     let package = files::read(&args.package)?;
-    let knows: Vec<u16> = args.knows.iter().filter_map(|&number| u16::try_from(number).ok()).collect();
     let base = args.base.as_deref().map(Base::read).transpose()?;
     let outcome = match (keys, trusted) {
         (Some(keys), _) => Ok(Trust::keys(keys)),
         (None, Some(trusted)) => Trust::follow(&args.package, &package, trusted),
         (None, None) => return Ok(()),
     };
-    let outcome = outcome.and_then(|trust| match verify(&args.package, &package, &trust, &knows, base.as_ref()) {
+    let outcome = outcome.and_then(|trust| match verify(&args.package, &package, &trust, &args.knows, base.as_ref()) {
         Ok((inspection, verified)) => Ok((trust, inspection, verified)),
         Err(failure) => Err(trust.explain(failure)),
     });
