@@ -9,10 +9,10 @@ use core::task::{Context, Poll, Waker};
 
 use common::{install, noise, Bench, SMALL_LAYOUT};
 use embassy_futures::block_on;
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::{ErrorType, Read, Seek, SeekFrom, Write};
 use lockgate::asynch::{self, Updater};
 use lockgate::sim::{Flash, Landed};
-use lockgate::{Block, Error, ErrorKind, Refusal};
+use lockgate::{Block, BootReason, Error, ErrorKind, Reason, Refusal, Slot};
 
 struct Pieces<'p>(&'p [u8], usize);
 
@@ -57,6 +57,87 @@ fn the_async_updater_refuses_alike() {
     let mut updater = Updater::new(bench.device, &mut flash, &mut block);
     assert_eq!(block_on(updater.write_all(&bytes)), Err(Error::Refused(Refusal::BlockHash { index: 1 })));
     assert_eq!(flash.violations(), []);
+}
+
+/// A file behind a link that is lost at byte `lost`, once.
+struct File<'p> {
+    bytes: &'p [u8],
+    at: usize,
+    lost: usize,
+}
+
+impl ErrorType for File<'_> {
+    type Error = embedded_io::ErrorKind;
+}
+
+impl Read for File<'_> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        let n = buf.len().min(self.bytes.len() - self.at);
+        if (self.at..self.at + n).contains(&self.lost) {
+            self.lost = usize::MAX;
+            return Err(embedded_io::ErrorKind::ConnectionReset);
+        }
+        buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+impl Seek for File<'_> {
+    async fn seek(&mut self, to: SeekFrom) -> Result<u64, Self::Error> {
+        let SeekFrom::Start(at) = to else { panic!("{to:?}") };
+        self.at = at as usize;
+        Ok(at)
+    }
+}
+
+#[test]
+fn the_async_updater_seeks_over_what_the_slot_holds_and_makes_its_receipt_again() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(20_001, 1);
+    let package = bench.pack(&image, 512);
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    let mut file = File { bytes: package.bytes(), at: 0, lost: 15_000 };
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+    let lost = block_on(updater.install_seekable(&mut file, |_| ()));
+    assert_eq!(lost, Err(Error::Transport(embedded_io::ErrorKind::ConnectionReset)));
+    // After a reset the file is read from its head on, and from the checkpoint on.
+    let mut read = 0;
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+    let receipt = block_on(updater.install_seekable(&mut file, |_| read += 1)).unwrap();
+    bench.assert_installed(&flash, &package, &image, &receipt);
+    assert!(read < 20_001 / 256, "{read} reads");
+    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
+    block_on(updater.flush()).unwrap();
+    let again = block_on(updater.staged()).unwrap();
+    assert_eq!(again.manifest_digest(), receipt.manifest_digest());
+    assert_eq!(
+        block_on(updater.install(Pieces(&package.bytes()[..3000], 77), |_| ())).unwrap_err().kind(),
+        ErrorKind::Retry
+    );
+}
+
+#[test]
+fn the_async_control_writes_the_first_record_and_gives_an_image_up() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let mut flash: Flash = Flash::sized(SMALL_LAYOUT.geometry());
+    let mut control = asynch::Control::new(bench.device, &mut flash);
+    block_on(control.initialize(Slot::B, 7)).unwrap();
+    assert_eq!(block_on(control.status()).unwrap().security_counter, 7);
+    assert!(matches!(block_on(control.initialize(Slot::A, 0)), Err(Error::Misuse(_))));
+    assert_eq!(block_on(control.reject()), Err(Error::NotOnTrial));
+    let (bench, mut flash) = common::device(&SMALL_LAYOUT);
+    common::ask(&bench, &mut flash, &common::release(&bench.key, 5, 5, &noise(6000, 5)));
+    common::boot(bench.device, &mut flash).unwrap();
+    block_on(asynch::Control::new(bench.device, &mut flash).reject()).unwrap();
+    let launch = common::boot(bench.device, &mut flash).unwrap();
+    assert_eq!(launch.reason, BootReason::Reverted(Reason::Rejected));
+    // A flash that cannot be written says so.
+    let mut flash: Flash = Flash::sized(SMALL_LAYOUT.geometry());
+    SMALL_LAYOUT.records_range().step_by(4).for_each(|address| flash.fail_write(address));
+    let outcome = block_on(asynch::Control::new(bench.device, &mut flash).initialize(Slot::A, 0));
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Flash);
 }
 
 /// Polls `future` up to `polls` times, then drops it.
@@ -134,7 +215,7 @@ fn the_async_control_does_what_the_blocking_one_does_and_survives_being_dropped_
     let bench = Bench::new(&SMALL_LAYOUT);
     let old = noise(5000, 1);
     let package = common::release(&bench.key, 0, 1, &old);
-    let mut flash: Flash = common::provisioned(&SMALL_LAYOUT, lockgate::Slot::A, &package, &old);
+    let mut flash: Flash = common::provisioned(&SMALL_LAYOUT, Slot::A, &package, &old);
     common::boot(bench.device, &mut flash).unwrap();
     let image = noise(7000, 2);
     let package = common::release(&bench.key, 1, 2, &image);
@@ -143,7 +224,7 @@ fn the_async_control_does_what_the_blocking_one_does_and_survives_being_dropped_
     let verified = block_on(updater.install(package.bytes(), |_| ())).unwrap();
     block_on(asynch::Control::new(bench.device, &mut flash).try_next(verified)).unwrap();
     let launch = common::boot(bench.device, &mut flash).unwrap();
-    assert!(matches!(launch.reason, lockgate::BootReason::Trial { attempt: 1, .. }));
+    assert!(matches!(launch.reason, BootReason::Trial { attempt: 1, .. }));
     // Dropped in the middle of each write that confirm makes.
     let undisturbed = {
         let mut copy = flash.clone();

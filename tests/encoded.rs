@@ -3,13 +3,16 @@
 
 mod common;
 
+use common::driver::{complete, drive};
 use common::{boot, noise, provisioned, release, sha256, update, Bench, SMALL_LAYOUT};
 use embedded_io::Write;
 use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::Window;
 use lockgate::pack::{Package, Payload};
 use lockgate::sim::{Flash, Landed};
-use lockgate::{Block, Device, Error, Fault, Layout, Refusal, Running, Slot, Updater, Verified, Workspace};
+use lockgate::{
+    Block, Device, Error, Fault, Layout, Machine, Refusal, Running, Sha2, Slot, Updater, Verified, Workspace,
+};
 
 type Failure = Error<lockgate::sim::Error>;
 
@@ -293,6 +296,26 @@ fn what_the_slot_holds_and_cannot_be_read_is_written_again_by_who_starts_over() 
         updater.restart();
         updater.write_all(package.bytes()).unwrap();
         assert_eq!(updater.finish().unwrap().image_digest(), sha256(&new));
+    }
+}
+
+#[test]
+fn a_flash_that_others_used_after_any_step_is_looked_at_again_and_the_update_completes() {
+    let (old, new) = versions(1500);
+    let bench = Bench::new(&SMALL_LAYOUT);
+    for payload in payloads(&old, &new) {
+        let package = pack(&bench, &payload, 256);
+        let fresh: Flash = flash(&bench, &package, &old, &new);
+        for steps in 0..160 {
+            let mut flash = fresh.clone();
+            let (mut block, mut workspace) = (Block::<512>::new(), Workspace::<2304>::new());
+            let mut machine = Machine::<Sha2>::new(bench.device, &mut block, 4).workspace(&mut workspace);
+            machine.know(running(&old));
+            assert!(drive(&mut machine, &mut flash, package.bytes(), steps).is_none());
+            machine.distrust();
+            let receipt = complete(&mut machine, &mut flash, package.bytes());
+            assert_eq!(receipt.image_digest(), sha256(&new), "{:?}, {steps} steps", payload.encoding());
+        }
     }
 }
 

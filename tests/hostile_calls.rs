@@ -8,7 +8,7 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 use std::cell::RefCell;
 
-use common::driver::drive;
+use common::driver::{complete, drive};
 use common::{ask, boot, device, noise, provisioned, release, Bench, SMALL, SMALL_LAYOUT, SWAP_LAYOUT};
 use embedded_io::Write;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
@@ -235,6 +235,23 @@ fn a_restart_after_any_step_lets_no_lower_counter_in_and_leaves_the_slot_that_ru
             let refused = matches!(outcome, Some(Error::Refused(Refusal::SecurityCounter { .. })));
             assert!(refused, "{steps} steps, one more asked for: {asked}; then {outcome:?}");
         }
+    }
+}
+
+#[test]
+fn a_flash_that_others_used_after_any_step_is_looked_at_again_and_the_update_completes() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(2500, 2);
+    let package = bench.pack(&image, 512);
+    let fresh: Flash = bench.flash(&package, &image);
+    for steps in 0..250 {
+        let mut flash = fresh.clone();
+        let mut block = Block::<512>::new();
+        let mut machine = Machine::<lockgate::Sha2>::new(bench.device, &mut block, 4);
+        assert!(drive(&mut machine, &mut flash, package.bytes(), steps).is_none());
+        machine.distrust();
+        let receipt = complete(&mut machine, &mut flash, package.bytes());
+        bench.assert_installed(&flash, &package, &image, &receipt);
     }
 }
 

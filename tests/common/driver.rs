@@ -2,7 +2,7 @@
 
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use lockgate::sim::Flash;
-use lockgate::{Ack, Decision, Error, Machine, Sha256, Step, P256};
+use lockgate::{Ack, Decision, Error, Machine, Sha256, Step, Verified, P256};
 
 /// Does what the machine asks for, `steps` times at the most, with `bytes` of a package. Gives the error that ended it, or
 /// none.
@@ -42,4 +42,20 @@ pub fn drive<H: Sha256>(
         }
     }
     None
+}
+
+/// Goes on with `package` where the machine wants it, until it gives the receipt.
+pub fn complete<H: Sha256>(machine: &mut Machine<'_, H>, flash: &mut Flash, package: &[u8]) -> Verified {
+    for _ in 0..3 {
+        let at = machine.position();
+        machine.stream_at(at).unwrap();
+        match drive(machine, flash, &package[at as usize..], usize::MAX) {
+            None => break,
+            Some(Error::Interrupted) => {}
+            Some(error) => panic!("{error}"),
+        }
+    }
+    machine.finish().unwrap();
+    assert!(drive(machine, flash, &[], usize::MAX).is_none());
+    machine.receipt().unwrap()
 }

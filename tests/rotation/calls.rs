@@ -1,12 +1,18 @@
 //! Calls in any order, and a flash that is shared: none brings a revoked key back.
 
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Waker};
+
+use embassy_futures::block_on;
 use embedded_io::Write;
 use lockgate::pack::{Signer, SigningKey};
 use lockgate::sim::Flash;
-use lockgate::{Block, Error, Keyring, Machine, Refusal, Sha2, Updater};
+use lockgate::{asynch, Block, Error, Keyring, Machine, Refusal, Sha2, Updater};
 
 use crate::common::counted::{hashed, Counted};
-use crate::common::driver::drive;
+use crate::common::driver::{complete, drive};
+use crate::common::{noise, release};
 use crate::kit::{send, sign_unchecked, Field, SELECT};
 
 /// A device that took key set 1: sign key 0 is revoked.
@@ -45,6 +51,49 @@ fn a_restart_after_any_step_brings_no_revoked_key_back() {
             started(&mut field.flash.clone(), trusted.bytes(), &|outcome| outcome.is_none());
         }
     }
+}
+
+#[test]
+fn a_future_dropped_at_any_await_brings_no_revoked_key_back() {
+    let field = rotated();
+    let revoked = field.people.update(0, 5);
+    for polls in 1..80 {
+        let mut flash = field.flash.clone();
+        let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+        let mut updater = asynch::Updater::new(&field.device, &mut flash, &mut block).keyring(&mut ring);
+        {
+            let mut future = pin!(embedded_io_async::Write::flush(&mut updater));
+            let mut context = Context::from_waker(Waker::noop());
+            let _ = (0..polls).find(|_| future.as_mut().poll(&mut context).is_ready());
+        }
+        updater.restart();
+        let outcome = block_on(embedded_io_async::Write::write_all(&mut updater, revoked.bytes()));
+        assert!(matches!(outcome, Err(Error::Refused(Refusal::TooFewSignatures { .. }))), "{polls} polls: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_flash_that_others_used_after_any_step_of_a_rotation_is_looked_at_again() {
+    let field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    let package = [&set[..], release(&field.people.sign[1], 1, 1, &noise(900, 1)).bytes()].concat();
+    for steps in 0..260 {
+        let mut flash = field.flash.clone();
+        let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+        let mut machine = Machine::<Sha2>::new(&field.device, &mut block, 4).keyring(&mut ring);
+        assert!(drive(&mut machine, &mut flash, &package, steps).is_none());
+        machine.distrust();
+        drop(complete(&mut machine, &mut flash, &package));
+        assert_eq!(machine.key_set_version(), 1, "{steps} steps");
+    }
+}
+
+#[test]
+fn without_records_the_highest_set_of_the_store_is_trusted() {
+    let mut field = rotated();
+    let records = SELECT.records_range();
+    field.flash.load(records.start, &vec![0xFF; records.len()]);
+    assert_eq!((field.believes(0), field.believes(1)), (false, true));
 }
 
 #[test]
