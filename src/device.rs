@@ -1,4 +1,4 @@
-//! What a device is and believes ([`Device`]), what runs on it ([`Running`]), and what it therefore takes
+//! What a device is and trusts ([`Device`]), what runs on it ([`Running`]), and what it therefore takes
 //! ([`Offer`], [`Decision`]).
 
 use crate::digest::Digest;
@@ -38,7 +38,7 @@ pub struct Device<'d> {
 }
 
 impl<'d> Device<'d> {
-    /// A device of this vendor and class that believes `keys`.
+    /// A device of this vendor and class that trusts `keys`.
     #[must_use]
     pub const fn new(layout: &'d Layout, vendor: Uuid, class: Uuid, keys: KeySet<'d>) -> Self {
         Self {
@@ -155,7 +155,7 @@ impl<'d> Device<'d> {
         self
     }
 
-    /// The keys it believes.
+    /// The keys it trusts.
     #[must_use]
     pub const fn keys(&self) -> &KeySet<'d> {
         &self.keys

@@ -32,8 +32,8 @@ signed trailers, and writes it.")]
 pub(crate) struct Args {
     /// The package
     package: PathBuf,
-    /// The board: a built-in name, or a TOML file that describes it
-    #[arg(short, long, value_name = "NAME|FILE")]
+    /// The device's chip and layout: a built-in board (see `lockgate map --list`) or a TOML file
+    #[arg(short, long, value_name = "BOARD|FILE")]
     geometry: String,
     /// A key the device trusts (public, or the public half of a private one); may be given several times
     #[arg(short, long, value_name = "PUB.pem", required = true)]

@@ -1,4 +1,4 @@
-//! `lockgate keygen`: a new signing key, and the Rust constant that makes a device believe it.
+//! `lockgate keygen`: a new signing key, and the Rust constant that makes a device trust it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::files::NewFile;
 use crate::table::Table;
 use crate::{keys, print};
 
-/// Make a P-256 signing key, and print the Rust constant that makes a device believe it
+/// Make a P-256 signing key, and print the Rust constant that makes a device trust it
 #[derive(clap::Args)]
 #[command(
     group = clap::ArgGroup::new("task").args(["output", "print"]).required(true),
