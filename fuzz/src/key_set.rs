@@ -1,18 +1,22 @@
-//! Oracles for key sets: a judge written from the page agrees which are taken, skipped or refused, and whether the update behind is
+//! Oracles for key sets: a judge written from the page agrees which are taken, passed over or refused, and whether the update behind is
 //! accepted, however the package is cut; the device then trusts the set that was taken last, and no other; only what must be is written.
 //! Power cuts leave one of the sets that were on the way, and no way back. A damaged place of the key store leaves the trusted set, or none;
 //! the boot stage starts images that count all the same.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::{Context, Waker};
 
+use embassy_futures::block_on;
 use embedded_io::Write;
 use lockgate::boot::{Boot, Launch, NoImage};
 use lockgate::geometry::{Geometry, Run};
 use lockgate::pack::{SigningKey, Update};
 use lockgate::sim::{Error as FlashError, Flash, Op, Outcome};
 use lockgate::{
-    Block, Control, Decision, Device, Digest, Error, ErrorKind, KeySet, Keyring, Layout, PublicKey, Refusal, Slot,
-    UpdateState, Updater, Verified, Verify, Version,
+    asynch, Block, Control, Decision, Device, Digest, Error, ErrorKind, KeySet, Keyring, Layout, PublicKey, Refusal,
+    Slot, UpdateState, Updater, Verified, Verify, Version,
 };
 
 use crate::boot::Board;
@@ -367,6 +371,9 @@ fn counts(trailer: &[u8], update: &Template, set: &Set) -> bool {
 
 /// A package, in pieces of up to 2 * `cut` bytes, or in one.
 fn stream(device: &Device<'_>, flash: &mut Flash, mut bytes: &[u8], cut: usize) -> Result<Verified, Error<FlashError>> {
+    if cut & 2 != 0 {
+        return restless(device, flash, bytes, cut);
+    }
     let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
     let mut updater: Updater<'_, _, _> = Updater::with_verifier(device, flash, &mut block, Fake).keyring(&mut ring);
     let mut chance = cut as u32;
@@ -378,6 +385,24 @@ fn stream(device: &Device<'_>, flash: &mut Flash, mut bytes: &[u8], cut: usize) 
         bytes = rest;
     }
     updater.finish()
+}
+
+/// The same by the async twin, whose first future is dropped after so many polls: it starts over then.
+fn restless(device: &Device<'_>, flash: &mut Flash, bytes: &[u8], polls: usize) -> Result<Verified, Error<FlashError>> {
+    use embedded_io_async::Write;
+    let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+    let updater: asynch::Updater<'_, _, _> = asynch::Updater::with_verifier(device, flash, &mut block, Fake);
+    let mut updater = updater.keyring(&mut ring);
+    {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut future = pin!(updater.flush());
+        let _ = (0..polls).find(|_| future.as_mut().poll(&mut context).is_ready());
+    }
+    updater.restart();
+    block_on(async {
+        updater.write_all(bytes).await?;
+        updater.finish().await
+    })
 }
 
 /// Whether the device trusts just this set; none if it takes nothing at all. Nothing is written.
