@@ -182,7 +182,7 @@ impl<H: Sha256> Machine<'_, H> {
     ///
     /// [`Error::NothingStaged`].
     pub fn adopt(&mut self) -> Result<(), Error> {
-        if !self.is_offered() || !self.is_proven() {
+        if (self.is_offered(), self.is_proven()) != (true, true) {
             self.forget();
             return Err(Error::NothingStaged);
         }

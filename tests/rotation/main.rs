@@ -101,6 +101,35 @@ fn sign_keys_sign_no_sets_and_rotate_keys_no_updates() {
 }
 
 #[test]
+fn roles_hold_for_a_set_that_was_taken_as_for_the_one_built_in() {
+    let mut field = Field::new(&SELECT, false);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    field.send(&[set], b"").unwrap_err();
+    let too_few = Refusal::TooFewSignatures { valid: 0, needed: 1 };
+    let by_rotate = common::release(&field.people.rotate[1], 1, 1, &noise(5000, 9));
+    assert_eq!(refused(field.send(&[], by_rotate.bytes())), too_few);
+    let next = field.people.set(2, &[2], &[2]);
+    let by_sign = next.sign(&mut [&mut field.people.sign[1].clone(), &mut field.people.rotate[2].clone()]).unwrap();
+    assert_eq!(refused(field.send(&[by_sign], b"")), too_few);
+    assert!(field.believes(1));
+}
+
+#[test]
+fn a_key_of_both_roles_signs_updates_and_sets() {
+    let mut field = Field::new(&SELECT, false);
+    let both = RoleKey { key: field.people.sign[1].public_key(), sign: true, rotate: true };
+    let mut first = field.people.set(1, &[], &[]);
+    (first.keys, first.rotate_threshold) = (vec![both], 1);
+    let (mut old, mut key) = (field.people.rotate[0].clone(), field.people.sign[1].clone());
+    let set = first.sign(&mut [&mut old, &mut key]).unwrap();
+    field.takes(&[set], field.people.update(1, 1).bytes());
+    let second = field.people.set(2, &[2], &[2]);
+    let set = second.sign(&mut [&mut key, &mut field.people.rotate[2].clone()]).unwrap();
+    field.takes(&[set], field.people.update(2, 2).bytes());
+    assert_eq!((field.believes(1), field.believes(2)), (false, true));
+}
+
+#[test]
 fn a_signature_made_for_an_update_is_none_for_a_set() {
     use lockgate::wire::UPDATE_DOMAIN;
     let mut field = Field::new(&SELECT, false);
