@@ -36,7 +36,7 @@ impl<H: Sha256> Machine<'_, H> {
         self.at < self.position
     }
 
-    /// Takes input, at most to the end of a block, of the manifest or of a signature's header, or to the next step that is not
+    /// Takes input, at most to the end of a block or of a part of the head, or to the next step that is not
     /// [`Step::Receive`](super::Step::Receive). Gives the bytes taken.
     ///
     /// # Errors

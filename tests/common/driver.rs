@@ -31,6 +31,7 @@ pub fn drive<H: Sha256>(
                 machine.ack(Ack::Done)
             }
             Ok(Step::Read { at, len }) => {
+                assert!(len > 0, "nothing is to be read at {at:#x}");
                 let mut read = vec![0; len.min(256) as usize];
                 flash.read(at, &mut read).unwrap();
                 machine.ack(Ack::Read(&read))

@@ -105,6 +105,7 @@ fn an_updater_that_shares_its_flash_goes_by_the_set_that_another_took() {
     let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
     let mut updater = Updater::new(&field.device, &mut field.flash, &mut block).keyring(&mut ring);
     updater.write_all(&before.bytes()[..before.bytes().len() / 2]).unwrap();
+    assert_eq!(updater.key_set_version(), 0);
     drop(send(&field.device, updater.flash(), &other).unwrap());
     let position = updater.position() as usize;
     assert!(matches!(updater.write_all(&before.bytes()[position..]), Err(Error::Superseded)));

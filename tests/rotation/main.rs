@@ -95,6 +95,10 @@ fn sign_keys_sign_no_sets_and_rotate_keys_no_updates() {
     let forged = set.sign(&mut [&mut thief, &mut field.people.rotate[1].clone()]).unwrap();
     let update = field.people.update(1, 1);
     assert_eq!(refused(field.send(&[forged], update.bytes())), Refusal::TooFewSignatures { valid: 0, needed: 1 });
+    // Nor does a sign key of the new set agree to it.
+    let (mut old, mut new) = (field.people.rotate[0].clone(), field.people.sign[1].clone());
+    let forged = set.sign(&mut [&mut old, &mut new]).unwrap();
+    assert_eq!(refused(field.send(&[forged], update.bytes())), Refusal::TooFewSignatures { valid: 0, needed: 1 });
     let image = noise(5000, 9);
     let by_rotate = common::release(&field.people.rotate[0], 1, 1, &image);
     assert_eq!(refused(field.send(&[], by_rotate.bytes())), Refusal::TooFewSignatures { valid: 0, needed: 1 });
@@ -317,6 +321,24 @@ fn at_most_one_signature_check_for_each_rotate_key_is_spent_and_none_on_stranger
         Updater::with_verifier(&field.device, &mut field.flash, &mut block, counting).keyring(&mut ring);
     embedded_io::Write::write_all(&mut updater, &[crowded.repeat(16), update.bytes().to_vec()].concat()).unwrap();
     assert_eq!(checks.get(), 1);
+}
+
+#[test]
+fn sixteen_key_sets_are_looked_at_those_that_are_taken_among_them() {
+    let field = Field::new(&SELECT, false);
+    let people = &field.people;
+    let first = people.signed(&people.set(1, &[1], &[0]), &[0]);
+    let second = people.signed(&people.set(2, &[1], &[0]), &[0]);
+    for taken in [vec![first.clone()], vec![first.clone(), second]] {
+        for (old, fits) in [(16 - taken.len(), true), (17 - taken.len(), false)] {
+            let mut flash = field.flash.clone();
+            let package = [taken.concat(), first.repeat(old), people.update(1, 1).bytes().to_vec()].concat();
+            match (send(&field.device, &mut flash, &package), fits) {
+                (Ok(_), true) | (Err(Error::Refused(Refusal::TooManyKeySets)), false) => {}
+                (outcome, _) => panic!("{} taken, {old} old: {outcome:?}", taken.len()),
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::boot::NoImage;
-use lockgate::sim::Flash;
-use lockgate::{Block, Error, Refusal, Slot, Updater};
+use lockgate::sim::{records, Flash};
+use lockgate::{Block, BootReason, Error, Refusal, Slot, Updater};
 
 use crate::common::{noise, put};
 use crate::kit::{Field, SELECT};
@@ -85,6 +85,60 @@ fn without_a_log_the_latest_set_is_found_again() {
         field.boot().expect("the image that counts under the set before");
         assert_eq!((field.believes(0), field.believes(1), field.believes(2)), (false, false, true));
     }
+}
+
+/// Bytes of a place.
+fn place(field: &Field, number: u32) -> Vec<u8> {
+    let start = (SELECT.keys_range().start + 1024 * (number - 1)) as usize;
+    field.flash.bytes()[start..start + 1024].to_vec()
+}
+
+fn put_place(field: &mut Field, number: u32, bytes: &[u8]) {
+    field.flash.load(SELECT.keys_range().start + 1024 * (number - 1), bytes);
+}
+
+fn lose_the_log(field: &mut Field) {
+    let records = SELECT.records_range();
+    field.flash.load(records.start, &vec![0xFF; records.len()]);
+}
+
+#[test]
+fn without_a_log_the_highest_set_and_the_next_lower_one_count_each_in_its_lowest_place() {
+    let mut field = rotated(true);
+    let oldest = place(&field, 1);
+    let set = field.people.signed(&field.people.set(2, &[2], &[1]), &[1]);
+    let update = field.people.update(2, 2);
+    field.try_next(&[set], &update);
+    field.confirm();
+    field.boot().unwrap();
+    let set = field.people.signed(&field.people.set(3, &[3], &[1]), &[1]);
+    field.send(&[set], b"").unwrap_err();
+    // Place 1 has set 3; place 2 has set 2, under which the confirmed image counts.
+    let (newest, next) = (place(&field, 1), place(&field, 2));
+    for third in [vec![0xFF; 1024], oldest, next, newest] {
+        let mut field = Field { flash: field.flash.clone(), people: field.people.clone(), ..field };
+        put_place(&mut field, 3, &third);
+        lose_the_log(&mut field);
+        assert_eq!(field.boot().unwrap().reason, BootReason::Confirmed);
+        let state = records(&SELECT, &mut field.flash).state.unwrap();
+        assert_eq!((state.keys, state.base), (1, 2));
+    }
+}
+
+#[test]
+fn an_application_without_a_log_goes_by_the_highest_set_in_its_lowest_place() {
+    let mut field = rotated(false);
+    let set = field.people.signed(&field.people.set(2, &[2], &[1]), &[1]);
+    field.send(&[set], b"").unwrap_err();
+    lose_the_log(&mut field);
+    assert_eq!((field.believes(0), field.believes(1), field.believes(2)), (false, false, true));
+    // The same set in places 1 and 2: the next one goes to place 2.
+    let (second, next) = (place(&field, 2), field.people.set(3, &[3], &[1]));
+    put_place(&mut field, 1, &second);
+    let set = field.people.signed(&next, &[1]);
+    field.send(&[set], b"").unwrap_err();
+    assert_eq!((place(&field, 1) == second, place(&field, 2) == second), (true, false));
+    assert!(field.believes(3));
 }
 
 #[test]

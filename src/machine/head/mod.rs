@@ -106,14 +106,6 @@ impl Head {
         false
     }
 
-    /// Whether a key set's body is being collected.
-    fn is_key_set_body(&self) -> bool {
-        #[cfg(feature = "rotation")]
-        return self.part == Part::KeySetBody;
-        #[cfg(not(feature = "rotation"))]
-        false
-    }
-
     /// Whether enough keys have signed the key set at the front of the buffer.
     #[cfg(feature = "rotation")]
     pub(crate) fn is_signed_key_set(&self) -> bool {
@@ -155,34 +147,27 @@ impl Head {
         buffer.get(PRELUDE_SIZE..usize::from(self.manifest_end)).unwrap_or_default()
     }
 
-    /// Takes input until a part is through for which something is hashed. Gives the bytes taken.
+    /// Takes input, at most to the end of a part: for each of them something is hashed. Gives the bytes taken.
     pub(crate) fn feed<H: Sha256>(
         &mut self,
         buffer: &mut [u8],
         keys: &mut Trust<'_>,
         input: &[u8],
     ) -> Result<usize, Refusal> {
-        let (mut rest, mut hashed) = (input, false);
-        while !hashed {
-            let passed = usize::from(self.skip).min(rest.len());
-            rest = rest.get(passed..).unwrap_or_default();
-            self.skip = self.skip.saturating_sub(passed as u16);
-            if !self.is_receiving() {
-                break;
-            }
-            let have = buffer.len();
-            let (filled, needed) = (usize::from(self.filled), usize::from(self.need));
-            let room = buffer.get_mut(filled..needed).ok_or(Refusal::HeadTooLarge { needed, have })?;
-            let taken = copy(room, rest);
-            rest = rest.get(taken..).unwrap_or_default();
-            self.filled = self.filled.saturating_add(taken as u16);
-            if self.filled < self.need {
-                break;
-            }
-            hashed = matches!(self.part, Part::Manifest | Part::Entry) || self.is_key_set_body();
+        let passed = usize::from(self.skip).min(input.len());
+        self.skip = self.skip.saturating_sub(passed as u16);
+        if !self.is_receiving() {
+            return Ok(passed);
+        }
+        let have = buffer.len();
+        let (filled, needed) = (usize::from(self.filled), usize::from(self.need));
+        let room = buffer.get_mut(filled..needed).ok_or(Refusal::HeadTooLarge { needed, have })?;
+        let taken = copy(room, input.get(passed..).unwrap_or_default());
+        self.filled = self.filled.saturating_add(taken as u16);
+        if self.filled >= self.need {
             self.advance::<H>(buffer, keys)?;
         }
-        Ok(input.len().saturating_sub(rest.len()))
+        Ok(passed.saturating_add(taken))
     }
 
     /// The part that was being collected is whole.
