@@ -2,10 +2,11 @@
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use lockgate::boot::NoImage;
+use lockgate::pack::Keys;
 use lockgate::sim::{records, Flash};
 use lockgate::{Block, BootReason, Error, Refusal, Slot, Updater};
 
-use crate::common::{noise, put};
+use crate::common::{noise, put, sha256, CLASS, OTHER, VENDOR};
 use crate::kit::{Field, SELECT};
 
 /// A device that took set 1 (sign key 1) and confirmed an update by it.
@@ -139,6 +140,33 @@ fn an_application_without_a_log_goes_by_the_highest_set_in_its_lowest_place() {
     field.send(&[set], b"").unwrap_err();
     assert_eq!((place(&field, 1) == second, place(&field, 2) == second), (true, false));
     assert!(field.believes(3));
+}
+
+#[test]
+fn a_place_holds_a_set_for_this_device_with_entries_by_the_rules_or_none() {
+    let mut field = rotated(false);
+    let people = field.people.clone();
+    let honest = people.set(1, &[1], &[1]);
+    let good = people.signed(&honest, &[0, 1]);
+    let signed = good.len() - 2 - 2 * 76;
+    let of = |vendor, class| people.signed(&Keys { vendor, class, ..honest.clone() }, &[0, 1]);
+    let section = |entries: &[u8]| [&good[..signed], &(entries.len() as u16).to_le_bytes(), entries].concat();
+    let (first, second) = good[signed + 2..].split_at(76);
+    let sets = [
+        (good.clone(), true),
+        (of(OTHER, CLASS), false),
+        (of(VENDOR, OTHER), false),
+        (section(&[]), false),
+        (section(&[first, second, &[0]].concat()), false),
+        (section(&[second, first].concat()), false),
+        (section(&[first, first].concat()), false),
+    ];
+    for (index, (set, whole)) in sets.iter().enumerate() {
+        let check = sha256(&[b"LGK1", &set[..]].concat());
+        put_place(&mut field, 1, &[set, &check.0[..16], &[0xFF; 8]].concat());
+        let error = field.send(&[], b"anything").unwrap_err();
+        assert_eq!(error != Error::Refused(Refusal::KeyStore), *whole, "set {index}: {error:?}");
+    }
 }
 
 #[test]
