@@ -6,7 +6,7 @@ mod common;
 use common::{install, noise, Bench, SMALL_LAYOUT};
 use lockgate::geometry::{self, Geometry, Run};
 use lockgate::sim::Flash;
-use lockgate::{Layout, Machine, Slot};
+use lockgate::{Block, Layout, Machine, Slot, Updater};
 
 /// Installs images of these sizes in these blocks, on a flash that writes `WRITE` bytes at once.
 fn installs<const WRITE: usize, const READ: usize>(layout: &'static Layout, sizes: &[usize], blocks: &[u32]) {
@@ -74,6 +74,19 @@ fn a_manifest_says_how_long_its_package_is() {
             assert_eq!(said, package.bytes().len(), "{size} bytes in blocks of {block}");
         }
     }
+}
+
+#[test]
+fn a_reader_is_asked_for_as_much_as_is_known_to_follow() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    let image = noise(2000, 1);
+    let package = bench.pack(&image, 512);
+    let mut flash: Flash = bench.flash(&package, &image);
+    let mut block = Block::<512>::new();
+    let (mut reads, mut updater) = (0, Updater::new(bench.device, &mut flash, &mut block));
+    drop(updater.install(package.bytes(), |_| reads += 1).unwrap());
+    // Five of the head's parts, its manifest in one or two; blocks by 256 bytes.
+    assert!(reads <= 7 + package.bytes().len() / 256 + 4, "{reads} reads");
 }
 
 #[test]
