@@ -89,6 +89,22 @@ fn a_flash_that_others_used_after_any_step_of_a_rotation_is_looked_at_again() {
 }
 
 #[test]
+fn a_set_of_any_number_of_keys_is_read_again() {
+    for sign in 1..=4 {
+        for rotate in [&[0][..], &[0, 1]] {
+            let mut field = Field::new(&SELECT, false);
+            let others: Vec<usize> = (0..sign).collect();
+            let set = field.people.signed(&field.people.set(1, &others, rotate), rotate);
+            field.send(&[set], b"").unwrap_err();
+            let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
+            let mut machine = Machine::<Sha2>::new(&field.device, &mut block, 4).keyring(&mut ring);
+            assert!(drive(&mut machine, &mut field.flash, &[], usize::MAX).is_none());
+            assert_eq!(machine.key_set_version(), 1);
+        }
+    }
+}
+
+#[test]
 fn without_records_the_highest_set_of_the_store_is_trusted() {
     let mut field = rotated();
     let records = SELECT.records_range();
