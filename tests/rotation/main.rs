@@ -386,3 +386,15 @@ fn a_boot_stage_that_checks_hashes_keeps_the_places_as_they_are() {
     assert_eq!(field.boot().unwrap().slot, Slot::B);
     assert_eq!(places(&mut field.flash), before);
 }
+
+#[test]
+fn a_set_that_comes_during_a_trial_is_taken_after_the_confirmation() {
+    let mut field = Field::new(&SELECT, false);
+    let update = field.people.update(0, 1);
+    field.try_next(&[], &update);
+    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+    assert_eq!(refused(field.send(std::slice::from_ref(&set), b"")), Refusal::Unconfirmed);
+    field.confirm();
+    field.send(&[set], b"").unwrap_err();
+    assert_eq!((field.believes(0), field.believes(1)), (false, true));
+}
