@@ -208,6 +208,7 @@ fn interrupted(bench: &Bench, device: &Device, package: &Package, old: &[u8], cu
     flash.cut_at(flash.steps(), Landed::Subset.metastable());
     let mut updater = Updater::new(device, &mut flash, &mut block).workspace(&mut workspace);
     updater.write_all(package.bytes()).unwrap_err();
+    assert!(flash.cut_fired());
     flash.power_on();
     flash
 }

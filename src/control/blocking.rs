@@ -136,8 +136,8 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Flash`] or [`Error::Records`] if it could not be written. [`Error::Misuse`] if there are records already, or for slot B where images run in slot A
-    /// (swap, or another bootloader).
+    /// [`Error::Flash`] or [`Error::Records`] if it could not be written. [`Error::Misuse`] if there are records already, or for
+    /// slot B where images run in slot A (swap, or another bootloader).
     pub fn initialize(&mut self, slot: Slot, security_counter: u32) -> Result<(), Error<F::Error>> {
         self.load()?;
         self.write(self.first(slot, security_counter).map_err(Stop::widen)?)

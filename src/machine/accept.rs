@@ -212,3 +212,33 @@ impl<H: Sha256> Machine<'_, H> {
         self.interrupt();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Block;
+    use crate::device::Device;
+    use crate::digest::Sha2;
+    use crate::id::Uuid;
+    use crate::layout::Layout;
+    use crate::machine::head::Head;
+    use crate::trust::{KeySet, PublicKey};
+
+    const LAYOUT: Layout =
+        Layout::new(&crate::geometry::ESP8266_4M).records(0..0x2000).slots(0x2000..0x4000, 0x4000..0x6000).check();
+    const KEYS: [PublicKey; 1] = [PublicKey([1; 64])];
+    const DEVICE: Device<'static> = Device::new(&LAYOUT, Uuid([0; 16]), Uuid([0; 16]), KeySet::new(1, &KEYS));
+
+    #[test]
+    fn a_head_that_a_skipped_branch_completed_is_neither_accepted_nor_adopted() {
+        let mut block = Block::<512>::new();
+        let mut machine: Machine<'_, Sha2> = Machine::new(&DEVICE, &mut block, 4);
+        machine.phase = Phase::Head(Head::unproven());
+        assert!(machine.is_offered());
+        let accepted = machine.decision(Decision::Accept);
+        assert_eq!(accepted, Err(Refusal::TooFewSignatures { valid: 0, needed: 1 }.into()));
+        machine.phase = Phase::Head(Head::unproven());
+        assert_eq!(machine.adopt(), Err(Error::NothingStaged));
+        assert!(!machine.is_offered(), "it is forgotten");
+    }
+}

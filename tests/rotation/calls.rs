@@ -15,20 +15,9 @@ use crate::common::driver::{complete, drive};
 use crate::common::{noise, release};
 use crate::kit::{send, sign_unchecked, Field, SELECT};
 
-/// A device that took key set 1: sign key 0 is revoked.
-fn rotated() -> Field {
-    let mut field = Field::new(&SELECT, false);
-    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
-    let update = field.people.update(1, 1);
-    field.try_next(&[set], &update);
-    field.confirm();
-    field.boot().unwrap();
-    field
-}
-
 #[test]
 fn a_restart_after_any_step_brings_no_revoked_key_back() {
-    let field = rotated();
+    let field = Field::rotated(false);
     let (revoked, trusted) = (field.people.update(0, 5), field.people.update(1, 5));
     let old_set = field.people.signed(&field.people.set(1, &[2], &[0]), &[0]);
     for steps in 0..60 {
@@ -55,7 +44,7 @@ fn a_restart_after_any_step_brings_no_revoked_key_back() {
 
 #[test]
 fn a_future_dropped_at_any_await_brings_no_revoked_key_back() {
-    let field = rotated();
+    let field = Field::rotated(false);
     let revoked = field.people.update(0, 5);
     for polls in 1..80 {
         let mut flash = field.flash.clone();
@@ -106,7 +95,7 @@ fn a_set_of_any_number_of_keys_is_read_again() {
 
 #[test]
 fn without_records_the_highest_set_of_the_store_is_trusted() {
-    let mut field = rotated();
+    let mut field = Field::rotated(false);
     let records = SELECT.records_range();
     field.flash.load(records.start, &vec![0xFF; records.len()]);
     assert_eq!((field.believes(0), field.believes(1)), (false, true));
@@ -133,7 +122,7 @@ fn an_updater_that_shares_its_flash_goes_by_the_set_that_another_took() {
 
 #[test]
 fn a_keyring_that_is_lent_late_is_not_taken_for_the_trusted_set() {
-    let mut field = rotated();
+    let mut field = Field::rotated(false);
     let (revoked, trusted) = (field.people.update(0, 5), field.people.update(1, 5));
     let (mut block, mut ring) = (Block::<1024>::new(), Keyring::new());
     let mut updater = Updater::new(&field.device, &mut field.flash, &mut block);

@@ -84,6 +84,17 @@ impl Field {
         Self::of(people, device, signatures)
     }
 
+    /// One that took set 1 (sign key 1, rotate key 1) and confirmed an update by it.
+    pub fn rotated(signatures: bool) -> Self {
+        let mut field = Self::new(&SELECT, signatures);
+        let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
+        let update = field.people.update(1, 1);
+        field.try_next(&[set], &update);
+        field.confirm();
+        field.boot().unwrap();
+        field
+    }
+
     pub fn of(people: People, device: Device<'static>, signatures: bool) -> Self {
         let (package, image) = (people.update(0, 0), noise(5000, 0));
         let flash = provisioned(device.layout(), Slot::A, &package, &image);

@@ -203,18 +203,6 @@ fn a_set_stays_taken_however_the_update_behind_it_fails() {
 }
 
 #[test]
-fn while_an_image_is_on_trial_no_set_is_taken() {
-    let mut field = Field::new(&SELECT, false);
-    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
-    let update = field.people.update(0, 1);
-    field.try_next(&[], &update);
-    let later = field.people.update(1, 2);
-    assert_eq!(refused(field.send(std::slice::from_ref(&set), later.bytes())), Refusal::Unconfirmed);
-    field.confirm();
-    field.takes(&[set], later.bytes());
-}
-
-#[test]
 fn a_set_stops_an_update_that_a_revoked_key_signed_and_that_waits_for_its_trial() {
     for layout in [&SELECT, &SWAP] {
         let mut field = Field::new(layout, false);

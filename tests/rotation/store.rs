@@ -9,20 +9,9 @@ use lockgate::{Block, BootReason, Error, Refusal, Slot, Updater};
 use crate::common::{noise, put, sha256, CLASS, OTHER, VENDOR};
 use crate::kit::{Field, SELECT};
 
-/// A device that took set 1 (sign key 1) and confirmed an update by it.
-fn rotated(signatures: bool) -> Field {
-    let mut field = Field::new(&SELECT, signatures);
-    let set = field.people.signed(&field.people.set(1, &[1], &[1]), &[0, 1]);
-    let update = field.people.update(1, 1);
-    field.try_next(&[set], &update);
-    field.confirm();
-    field.boot().unwrap();
-    field
-}
-
 #[test]
 fn a_damaged_set_ends_updates_rather_than_bring_revoked_keys_back() {
-    let field = rotated(false);
+    let field = Field::rotated(false);
     let place = SELECT.keys_range().start;
     // Prelude, body, signatures, check.
     for at in [0, 9, 20, 90, 200, 300] {
@@ -35,7 +24,7 @@ fn a_damaged_set_ends_updates_rather_than_bring_revoked_keys_back() {
 
 #[test]
 fn an_application_without_room_for_keys_takes_nothing_once_a_set_was_taken() {
-    let mut field = rotated(false);
+    let mut field = Field::rotated(false);
     let update = field.people.update(0, 2);
     let mut block = Block::<1024>::new();
     let mut updater = Updater::new(&field.device, &mut field.flash, &mut block);
@@ -78,7 +67,7 @@ fn a_set_that_does_not_fit_its_place_is_refused_before_anything_is_erased() {
 #[test]
 fn without_a_log_the_latest_set_is_found_again() {
     for signatures in [false, true] {
-        let mut field = rotated(signatures);
+        let mut field = Field::rotated(signatures);
         let set = field.people.signed(&field.people.set(2, &[2], &[1]), &[1]);
         field.send(&[set], b"").unwrap_err();
         let records = SELECT.records_range();
@@ -105,7 +94,7 @@ fn lose_the_log(field: &mut Field) {
 
 #[test]
 fn without_a_log_the_highest_set_and_the_next_lower_one_count_each_in_its_lowest_place() {
-    let mut field = rotated(true);
+    let mut field = Field::rotated(true);
     let oldest = place(&field, 1);
     let set = field.people.signed(&field.people.set(2, &[2], &[1]), &[1]);
     let update = field.people.update(2, 2);
@@ -128,7 +117,7 @@ fn without_a_log_the_highest_set_and_the_next_lower_one_count_each_in_its_lowest
 
 #[test]
 fn an_application_without_a_log_goes_by_the_highest_set_in_its_lowest_place() {
-    let mut field = rotated(false);
+    let mut field = Field::rotated(false);
     let set = field.people.signed(&field.people.set(2, &[2], &[1]), &[1]);
     field.send(&[set], b"").unwrap_err();
     lose_the_log(&mut field);
@@ -144,7 +133,7 @@ fn an_application_without_a_log_goes_by_the_highest_set_in_its_lowest_place() {
 
 #[test]
 fn a_place_holds_a_set_for_this_device_with_entries_by_the_rules_or_none() {
-    let mut field = rotated(false);
+    let mut field = Field::rotated(false);
     let people = field.people.clone();
     let honest = people.set(1, &[1], &[1]);
     let good = people.signed(&honest, &[0, 1]);
@@ -171,7 +160,7 @@ fn a_place_holds_a_set_for_this_device_with_entries_by_the_rules_or_none() {
 
 #[test]
 fn whatever_a_place_holds_nothing_but_a_whole_set_for_this_device_counts() {
-    let field = rotated(false);
+    let field = Field::rotated(false);
     let place = SELECT.keys_range().start;
     for seed in 0..200 {
         let mut flash: Flash = field.flash.clone();
@@ -207,7 +196,7 @@ fn not_defended_whoever_has_a_threshold_of_rotate_keys_says_whom_to_trust() {
 
 #[test]
 fn not_defended_a_damaged_set_has_a_boot_stage_that_checks_signatures_go_by_the_keys_built_in() {
-    let mut field = rotated(true);
+    let mut field = Field::rotated(true);
     put(&mut field.flash, &SELECT, Slot::A, &field.people.update(0, 3), &noise(5000 + 2100, 3));
     field.flash.rot(SELECT.keys_range().start + 90, 3);
     // What is confirmed counts under the damaged set alone; what starts is by a key that it revoked.
@@ -266,7 +255,7 @@ impl NorFlash for Flaky {
 
 #[test]
 fn a_place_that_cannot_be_read_now_is_read_again_after_a_restart() {
-    let field = rotated(false);
+    let field = Field::rotated(false);
     let update = field.people.update(1, 2);
     let (mut block, mut ring) = (Block::<1024>::new(), lockgate::Keyring::new());
     let mut updater = Updater::new(&field.device, Flaky(field.flash, 1), &mut block).keyring(&mut ring);

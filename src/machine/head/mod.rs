@@ -147,7 +147,7 @@ impl Head {
         buffer.get(PRELUDE_SIZE..usize::from(self.manifest_end)).unwrap_or_default()
     }
 
-    /// Takes input, at most to the end of a part: for each of them something is hashed. Gives the bytes taken.
+    /// Takes input, at most to the end of a part, since something may be hashed for it. Gives the bytes taken.
     pub(crate) fn feed<H: Sha256>(
         &mut self,
         buffer: &mut [u8],

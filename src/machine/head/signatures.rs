@@ -154,6 +154,14 @@ impl Head {
 }
 
 #[cfg(test)]
+impl Head {
+    /// One that is complete, and was signed by nobody.
+    pub(crate) fn unproven() -> Self {
+        Self { part: Part::Complete, ..Self::new() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::device::Device;
