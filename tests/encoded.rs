@@ -9,7 +9,7 @@ use embedded_io::Write;
 use lockgate::geometry::{Geometry, Run};
 use lockgate::manifest::Window;
 use lockgate::pack::{Package, Payload};
-use lockgate::sim::{Flash, Landed};
+use lockgate::sim::{records, Flash, Landed};
 use lockgate::{
     Block, Device, Error, Fault, Layout, Machine, Refusal, Running, Sha2, Slot, Updater, Verified, Workspace,
 };
@@ -295,6 +295,10 @@ fn what_the_slot_holds_and_cannot_be_read_is_written_again_by_who_starts_over() 
         let outcome = updater.write_all(package.bytes()).and_then(|()| updater.finish());
         assert!(matches!(outcome, Err(Error::Flash(_))), "{:?}: {outcome:?}", payload.encoding());
         updater.restart();
+        updater.write_all(package.head()).unwrap();
+        // Nor does a power cut lead back to it.
+        assert_eq!(records(&SMALL_LAYOUT, &mut updater.release()).checkpoint, None);
+        let mut updater = Updater::new(&device, &mut flash, &mut block).workspace(&mut workspace);
         updater.write_all(package.bytes()).unwrap();
         assert_eq!(updater.finish().unwrap().image_digest(), sha256(&new));
     }
