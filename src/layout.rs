@@ -293,9 +293,11 @@ impl Layout {
         self.keys.0..self.keys.1
     }
 
-    /// The first address of a place of the key store, of 1 to 3; none without a key store.
+    /// The first address of a place of the key store, of 1 to 3 (`docs/keys.md`, section 1); none of another, or without a key
+    /// store.
     #[cfg(feature = "rotation")]
-    pub(crate) const fn key_place(&self, place: u8) -> Option<u32> {
+    #[must_use]
+    pub const fn key_place(&self, place: u8) -> Option<u32> {
         if place == 0 || place > 3 || self.keys.0 >= self.keys.1 {
             return None;
         }

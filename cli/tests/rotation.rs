@@ -144,6 +144,13 @@ fn the_device_in_a_flash_file_takes_key_sets_and_trusts_what_its_key_store_says(
     pack(&["--key", "a.pem"], "1.2.0");
     let said = install().bad(1);
     assert!(said.contains("valid signatures by trusted keys: 0, needed: 1; nothing of it reached flash"), "{said}");
+    // A set is taken though the update behind it is refused.
+    let older = ["--version", "0.9.0", "--security-counter", "6", "--vendor", VENDOR, "--class", CLASS];
+    let signed = ["--rotation", "keys-2.lgk", "--key", "c.pem", "--key", "b.pem"];
+    desk.run(&[&["pack", "image.bin", "-o", "fw.lgu"], &older[..], &signed].concat()).good();
+    let said = install();
+    assert!(said.out.contains("key set    2 is trusted from now on"), "{}", said.out);
+    assert!(said.bad(1).ends_with("security counter 6 is below the device's 7; nothing but a key set reached flash\n"));
     // A device that has no room for key sets takes nothing, rather than what a revoked key signed.
     let said =
         desk.run(&[&["install", "fw.lgu", "--key", "a.pem", "--vendor", VENDOR, "--class", CLASS], &on[..]].concat());

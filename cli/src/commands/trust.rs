@@ -83,10 +83,7 @@ impl Trust {
     }
 }
 
-/// A place of the key store (`docs/keys.md`, section 1); 0 is none.
+/// What lies from a place of the key store on; 0 is no place.
 fn place<'b>(layout: &Layout, bytes: &'b [u8], number: u8) -> Option<&'b [u8]> {
-    let store = layout.keys_range();
-    let size = layout.geometry().sector(store.start)?.size.max(1024);
-    let start = store.start + u32::from(number.checked_sub(1)?) * size;
-    bytes.get(start as usize..(start + size) as usize)
+    bytes.get(layout.key_place(number)? as usize..layout.keys_range().end as usize)
 }

@@ -110,8 +110,9 @@ impl Outcome<'_> {
                 "counters": self.counters(),
             })
         });
-        let Audit { programmed, unauthentic, .. } = self.audit;
+        let Audit { programmed, unauthentic, key_set_bytes, .. } = self.audit;
         let reached = match programmed {
+            0 if key_set_bytes > 0 => "nothing but a key set reached flash".into(),
             0 => "nothing of it reached flash".into(),
             bytes if unauthentic == 0 => {
                 format!("{} reached flash, every one of them signed for", count(bytes, "byte", "bytes"))
