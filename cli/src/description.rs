@@ -7,7 +7,6 @@ use lockgate::wire::MAGIC;
 use lockgate::{PublicKey, Uuid, MAX_KEYS};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::files;
@@ -73,8 +72,7 @@ pub(crate) fn check(keys: &Keys) -> Result<(), Broken> {
 /// The description in a file.
 pub(crate) fn read(path: &Path) -> Result<Keys, Failure> {
     let usage = |why: &dyn std::fmt::Display| Failure::usage(path.display(), why);
-    // Wiped: somebody may give a private key in its place.
-    let bytes = Zeroizing::new(files::read(path)?);
+    let bytes = files::read_short(path)?;
     if bytes.starts_with(&MAGIC) {
         return Err(usage(&"a signed key set or a package, not a description: give the .json beside it"));
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -11,27 +12,43 @@ use crate::failure::Failure;
 
 /// The longest key or description file that is read: an image given in its place is not swallowed whole.
 const MAX_TEXT: u64 = 1 << 20;
+/// The longest file that is read at all: a device or a pipe may never end.
+const MAX_FILE: u64 = 1 << 30;
 
 /// The whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::io(path, format_args!("cannot be read: {error}")))
+    load(path, MAX_FILE).map(|mut bytes| mem::take(&mut *bytes))
+}
+
+/// The whole of a short file, wiped from memory when it is dropped: somebody may give a private key in its place.
+pub(crate) fn read_short(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    load(path, MAX_TEXT)
 }
 
 /// The whole file as text, wiped from memory when it is dropped: it may be a private key.
 pub(crate) fn read_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let cannot = |error| Failure::io(path, format_args!("cannot be read: {error}"));
-    let file = File::open(path).map_err(cannot)?;
-    // All its room at once: a string that grows leaves copies of its front behind.
-    let room = file.metadata().map_err(cannot)?.len().min(MAX_TEXT);
-    let mut text = Zeroizing::new(String::with_capacity(room as usize + 1));
-    match file.take(MAX_TEXT + 1).read_to_string(&mut text) {
-        Ok(length) if length as u64 <= MAX_TEXT => Ok(text),
-        Ok(_) => Err(Failure::usage(path.display(), "longer than 1 MiB: not a text file of the expected kind")),
-        Err(error) if error.kind() == ErrorKind::InvalidData => {
+    match String::from_utf8(mem::take(&mut *load(path, MAX_TEXT)?)) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
             Err(Failure::usage(path.display(), "not text (invalid UTF-8)"))
         }
-        Err(error) => Err(cannot(error)),
     }
+}
+
+fn load(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let cannot = |error| Failure::io(path, format_args!("cannot be read: {error}"));
+    let file = File::open(path).map_err(cannot)?;
+    // All its room at once: what grows leaves copies of its front behind. The length of a pipe nobody knows.
+    let known = file.metadata().map_err(cannot)?;
+    let room = if known.is_file() { known.len().min(max) } else { MAX_TEXT };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room as usize + 1));
+    file.take(max + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > max {
+        let what = if max == MAX_TEXT { "not a text file of the expected kind" } else { "no image or package" };
+        return Err(Failure::usage(path.display(), format_args!("longer than {} MiB: {what}", max >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// Writes `bytes` to `path`, replacing what was there. Whoever reads `path` meanwhile sees all of the old
@@ -63,7 +80,7 @@ impl<'b> Prepared<'b> {
         match fs::metadata(path) {
             Ok(old) if old.is_dir() => return Err(Failure::io(path, "cannot be written: it is a directory")),
             Ok(old) if !old.is_file() => return Ok(Self::Special(bytes)),
-            Ok(_) if holds_private_key(path) => {
+            Ok(_) if holds_private_key(path).map_err(cannot)? => {
                 return Err(Failure::io(path, "holds a private key, which is not written over: name another output"))
             }
             _ => {}
@@ -97,11 +114,11 @@ impl<'b> Prepared<'b> {
     }
 }
 
-/// Whether a private key stands at the front of the file, or behind a block of curve parameters.
-fn holds_private_key(path: &Path) -> bool {
-    let mut front = Zeroizing::new([0; 512]);
-    let read = File::open(path).and_then(|mut file| file.read(&mut front[..])).unwrap_or(0);
-    front[..read].windows(17).any(|window| window == b" PRIVATE KEY-----" || window == b"BEGIN PRIVATE KEY")
+/// Whether a private key stands anywhere in the file: behind certificates, or a block of curve parameters.
+fn holds_private_key(path: &Path) -> std::io::Result<bool> {
+    let mut text = Zeroizing::new(Vec::new());
+    File::open(path)?.take(MAX_TEXT).read_to_end(&mut text)?;
+    Ok(text.windows(17).any(|window| window == b" PRIVATE KEY-----" || window == b"BEGIN PRIVATE KEY"))
 }
 
 /// Refuses a name that is taken, before work is done for a file that [`NewFile`] would refuse.

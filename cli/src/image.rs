@@ -28,11 +28,18 @@ fn container(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         Some(("an Intel HEX file", "make one with `objcopy -I ihex -O binary firmware.hex firmware.bin`"))
     } else if is_hex_line(bytes, b"S0", 0xFF) {
         Some(("a Motorola S-record file", "make one with `objcopy -I srec -O binary firmware.srec firmware.bin`"))
+    } else if is_pem(bytes) {
+        Some(("a PEM file", "a key or a certificate is no image"))
     } else if bytes.starts_with(&MAGIC) {
         Some(("a lockgate package", "it is packed already"))
     } else {
         None
     }
+}
+
+/// Whether it is nothing but text, with a PEM in it: code may well carry a certificate along.
+fn is_pem(bytes: &[u8]) -> bool {
+    bytes.is_ascii() && !bytes.contains(&0) && bytes.windows(11).any(|window| window == b"-----BEGIN ")
 }
 
 /// Whether the first line is `mark` and hexadecimal bytes whose sum is `sum`: code may well begin with a
@@ -58,6 +65,8 @@ mod tests {
         assert_eq!(what(b":00000001FF"), Some("an Intel HEX file"));
         assert_eq!(what(b"S00600004844521B\n"), Some("a Motorola S-record file"));
         assert_eq!(what(&MAGIC), Some("a lockgate package"));
+        assert_eq!(what(b"Bag Attributes\n-----BEGIN EC PRIVATE KEY-----\n"), Some("a PEM file"));
+        assert_eq!(what(b"\x12\0\0-----BEGIN CERTIFICATE-----\n"), None, "code that holds one");
         for image in [&b""[..], b":", b":-)", b":020000040800F3\n", b"S0", b"UF2\n", b"\x7fEL", b"\xe9\x03\x02\x40"] {
             assert_eq!(what(image), None, "{}", image.escape_ascii());
         }

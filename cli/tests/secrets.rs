@@ -14,7 +14,9 @@ fn a_private_key_is_its_owners_alone_and_never_overwritten() {
         let mode = |name: &str| desk.path(name).metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("new.pem"), mode("new.pub.pem") & 0o400), (0o600, 0o400));
     }
-    let keys = ["new.pem", "a.pem", "b.pem", "encrypted.pem"];
+    // One of them behind a certificate's worth of other text.
+    desk.write("bundle.pem", &[&b"# the vendor's\n".repeat(400)[..], &desk.read("a.pem")].concat());
+    let keys = ["new.pem", "a.pem", "b.pem", "encrypted.pem", "bundle.pem"];
     let before = keys.map(|key| desk.read(key));
     // By whatever writes a file: another key, a package, the public half of a key with an odd name.
     let exists = desk.run(&["keygen", "-o", "new.pem"]).bad(3);
@@ -34,6 +36,43 @@ fn a_private_key_is_its_owners_alone_and_never_overwritten() {
     assert!(said.err.contains("no bench key: choose another directory"), "{said:?}");
     assert_eq!(desk.read("mine/vendor.pem"), before[1]);
     assert_eq!(keys.map(|key| desk.read(key)), before);
+}
+
+#[test]
+fn a_private_key_given_for_an_image_is_not_packed() {
+    let desk = Desk::new();
+    for key in ["a.pem", "b.pem"] {
+        let said = desk.run(&[&["pack", key, "-o", "out.lgu", "--key", "b.pem"], &IDENTITY[..]].concat()).bad(1);
+        assert!(said.contains("a PEM file, not a raw binary"), "{said}");
+        assert!(!desk.path("out.lgu").exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_never_ends_is_not_read_to_the_end_in_a_short_ones_place() {
+    let desk = Desk::new();
+    for arguments in [
+        &["keys", "rotate", "/dev/zero", "--add-sign", "c.pub.pem", "--key", "b.pem", "-o", "x.lgk"][..],
+        &[
+            "keys",
+            "new",
+            "-o",
+            "x.json",
+            "--vendor",
+            VENDOR,
+            "--class",
+            CLASS,
+            "--sign",
+            "/dev/zero",
+            "--rotate",
+            "b.pem",
+        ],
+        &["map", "--geometry", "/dev/zero"],
+    ] {
+        let said = desk.run(arguments).bad(2);
+        assert_eq!(said, "error: /dev/zero: longer than 1 MiB: not a text file of the expected kind\n");
+    }
 }
 
 /// Base64 lines of a PEM, in pieces of eight characters, and the secret number in them.

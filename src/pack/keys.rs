@@ -57,11 +57,8 @@ impl SigningKey {
     /// [`KeyError`] says what is wrong.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let block = private_block(pem)?;
-        let key = if block.contains("BEGIN EC PRIVATE KEY") {
-            SecretKey::from_sec1_pem(block).ok().filter(|_| names_p256(block))
-        } else {
-            SecretKey::from_pkcs8_pem(block).ok()
-        };
+        let key =
+            if block.contains("BEGIN EC PRIVATE KEY") { sec1(block) } else { SecretKey::from_pkcs8_pem(block).ok() };
         key.map(Self).ok_or(KeyError::NotP256)
     }
 
@@ -172,13 +169,14 @@ fn private_block(pem: &str) -> Result<&str, KeyError> {
         .ok_or(KeyError::NotPrivate)
 }
 
-/// Whether a SEC1 key names P-256 as its curve. `p256` leaves that unread, and would take the 32 bytes of a
-/// key on secp256k1 for its own.
-fn names_p256(block: &str) -> bool {
+/// A SEC1 key that names P-256 as its curve. `p256` leaves that unread, and would take the 32 bytes of a key on secp256k1 for its
+/// own; what it decodes a PEM into, it does not wipe.
+fn sec1(block: &str) -> Option<SecretKey> {
     /// Object identifier 1.2.840.10045.3.1.7, prime256v1.
     const OID: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
-    let der = der::pem::decode_vec(block.as_bytes()).map(|(_, der)| Zeroizing::new(der));
-    der.is_ok_and(|der| der.windows(OID.len()).any(|window| window == OID))
+    let der = Zeroizing::new(der::pem::decode_vec(block.as_bytes()).ok()?.1);
+    let named = der.windows(OID.len()).any(|window| window == OID);
+    SecretKey::from_sec1_der(&der).ok().filter(|_| named)
 }
 
 fn from_point(key: &VerifyingKey) -> PublicKey {

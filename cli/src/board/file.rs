@@ -19,7 +19,6 @@
 //! # runs_at = [0x0802_0000, 0x0802_0000]          # where images run, if not where their slot lies (remapping)
 //! ```
 
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
@@ -29,6 +28,7 @@ use serde::Deserialize;
 use super::rules::{self, Broken, Regions};
 use super::Board;
 use crate::failure::Failure;
+use crate::files;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +73,7 @@ fn erased() -> u32 {
 }
 
 pub(super) fn read(path: &Path) -> Result<Board, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, error))?;
+    let text = files::read_text(path)?;
     parse(&text).map_err(|(field, rule)| Failure::usage(path.display(), format_args!("{field}: {rule}")))
 }
 
