@@ -255,7 +255,8 @@ pub enum FinalHash {
     /// `finish` reads the slot back and hashes it.
     Always,
     /// The boot stage hashes every image before it first runs. `finish` then relies on the block chain and
-    /// the read-back of each write, unless the update was interrupted.
+    /// the read-back of each write, unless the update was interrupted. With another bootloader: only for one that hashes (MCUboot
+    /// does, embassy-boot does not).
     BootStage,
 }
 

@@ -205,6 +205,21 @@ impl Verdict {
     }
 }
 
+/// Keys of a set whose signatures are valid. A key counts once, however often its signature comes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signers(u8);
+
+impl Signers {
+    /// The key of this number is one of them.
+    pub(crate) fn add(&mut self, number: u8) {
+        self.0 |= 1u8.checked_shl(number.into()).unwrap_or(0);
+    }
+
+    pub(crate) fn count(self) -> u8 {
+        self.0.count_ones() as u8
+    }
+}
+
 impl CheckedSignature {
     pub(crate) fn is_for(&self, key: &KeyId, digest: &Digest, signature: &[u8; 64]) -> bool {
         self.key == *key && self.digest == *digest && self.signature == *signature
@@ -213,7 +228,16 @@ impl CheckedSignature {
 
 #[cfg(test)]
 mod tests {
-    use super::Verdict;
+    use super::{Signers, Verdict};
+
+    #[test]
+    fn a_key_counts_once_as_a_signer() {
+        let mut signers = Signers::default();
+        for (number, count) in [(0, 1), (0, 1), (7, 2), (7, 2), (3, 3), (8, 3), (u8::MAX, 3), (0, 3)] {
+            signers.add(number);
+            assert_eq!(signers.count(), count, "with key {number}");
+        }
+    }
 
     #[test]
     fn a_sum_of_outcomes_is_right_for_that_many_good_checks_alone() {

@@ -264,6 +264,28 @@ fn an_attempt_that_cannot_be_counted_is_none_where_there_is_another_image() {
 }
 
 #[test]
+fn an_image_that_runs_in_place_of_the_one_on_trial_does_not_confirm_it() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(7000, 2)));
+    boot(bench.device, &mut flash).unwrap();
+    // The second attempt cannot be counted; then the flash works again.
+    let mut board = Board::default();
+    let launch = Boot::new(bench.device, Protected(&mut flash, 2048), &mut board).select().unwrap();
+    assert_eq!((launch.slot, launch.reason, board.armed), (Slot::A, BootReason::Reverted(Reason::NotConfirmed), 0));
+    let mut control = Control::new(bench.device, &mut flash).runs_in(launch.slot);
+    let status = control.status().unwrap();
+    assert_eq!((status.running, status.reason), (launch.slot, launch.reason));
+    assert_eq!(control.confirm(), Err(Error::NotOnTrial));
+    // Nor does it hear of it later: the trial goes on.
+    let launch = boot(bench.device, &mut flash).unwrap();
+    assert_eq!((launch.slot, launch.reason), (Slot::B, BootReason::Trial { attempt: 2, limit: 3 }));
+    let mut control = Control::new(bench.device, &mut flash).runs_in(launch.slot);
+    assert_eq!(control.status().unwrap().reason, launch.reason);
+    control.confirm().unwrap();
+    assert_eq!(control.status().unwrap().confirmed, Slot::B);
+}
+
+#[test]
 fn a_swap_device_whose_image_rots_tries_the_whole_one_that_waits() {
     let (bench, mut flash) = device(&SWAP_LAYOUT);
     let package = release(&bench.key, 1, 2, &noise(7000, 2));

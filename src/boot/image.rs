@@ -10,7 +10,7 @@ use crate::geometry::MAX_WRITE_UNIT;
 use crate::id::Version;
 use crate::layout::{Slot, Strategy};
 use crate::manifest::Manifest;
-use crate::trust::{KeySet, SignatureJob, Verdict, Verify};
+use crate::trust::{KeySet, SignatureJob, Signers, Verdict, Verify};
 use crate::updater::CHUNK;
 use crate::wire::{
     section_length, EntryHeader, ObjectType, Prelude, ENTRY_HEADER_SIZE, ES256, ES256_SIZE, PRELUDE_SIZE,
@@ -57,13 +57,14 @@ impl<V: Verify> Judge for Signatures<V> {
     fn vouches<H: Sha256>(&mut self, keys: &KeySet<'_>, domain: &[u8; 32], signed: &[u8], section: &[u8]) -> bool {
         let digest = digest::<H>(&[domain, signed]);
         let (mut rest, mut previous, mut valid, mut verdict) = (section, None, 0u8, Verdict::NONE);
+        let mut signers = Signers::default();
         while let Some(bytes) = rest.first_chunk::<ENTRY_HEADER_SIZE>() {
             let Ok(header) = EntryHeader::parse(bytes, previous.as_ref(), rest.len()) else { return false };
             let (entry, behind) = rest.split_at_checked(header.size()).unwrap_or((rest, &[]));
             let signature = entry.split_last_chunk::<ES256_SIZE>().map(|(_, signature)| signature);
             let known = header.algorithm == ES256;
-            let key = keys.keys().iter().find(|key| known && key.id::<H>() == header.key);
-            if let (Some(key), Some(signature)) = (key, signature) {
+            let key = keys.keys().iter().zip(0u8..).find(|(key, _)| known && key.id::<H>() == header.key);
+            if let (Some((key, number)), Some(signature)) = (key, signature) {
                 let job = SignatureJob {
                     key,
                     id: &header.key,
@@ -76,11 +77,12 @@ impl<V: Verify> Judge for Signatures<V> {
                 verdict = verdict.and(outcome);
                 if outcome.is_valid() {
                     valid = valid.saturating_add(1);
+                    signers.add(number);
                 }
             }
             (rest, previous) = (behind, Some(header));
         }
-        rest.is_empty() && valid >= keys.threshold() && verdict.is_of(valid)
+        rest.is_empty() && signers.count() >= keys.threshold() && verdict.is_of(valid)
     }
 }
 

@@ -102,7 +102,8 @@ pub struct Launch {
     pub slot: Slot,
     /// Address of its first byte in the flash that the layout describes.
     pub address: u32,
-    /// Why it is started: the application reads the same from [`Control::status`](crate::Control::status).
+    /// Why it is started: the application reads the same from [`Control::status`](crate::Control::status), unless the records could
+    /// not be written ([`Control::runs_in`](crate::Control::runs_in)).
     pub reason: BootReason,
 }
 
@@ -135,7 +136,8 @@ pub enum Check {
     /// At every boot.
     #[default]
     EveryBoot,
-    /// On trial, and when there is no record: a confirmed image is started at once.
+    /// On trial, and when there is no record: a confirmed image is started at once. A boot stage that checks signatures does not
+    /// believe records for that, and checks at every boot.
     Trial,
 }
 

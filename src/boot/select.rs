@@ -41,7 +41,8 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             };
             if let Some(slot) = start {
                 let address = self.device.layout().slot_range(slot).start;
-                return Ok(Launch { slot, address, reason: BootReason::of(&state) });
+                let reason = BootReason::seen_from(slot, &state, self.strategy());
+                return Ok(Launch { slot, address, reason });
             }
         }
         Err(NoImage::Invalid)
@@ -108,7 +109,7 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
     fn start(&mut self, state: &mut State) -> Result<Option<Slot>, NoImage> {
         let floor = self.floor(state);
         // One that has just come back was copied, perhaps over a unit that could not be read.
-        let unseen = self.check == Check::Trial && state.reason.is_none();
+        let unseen = self.check == Check::Trial && !J::CHECKS_SIGNATURES && state.reason.is_none();
         if self.starts(state, floor, unseen) {
             return Ok(Some(state.slot));
         }
@@ -175,8 +176,9 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             return Ok(None);
         }
         let running = state.running(self.strategy());
-        // Judged when it was accepted and when it was first tried: a swap in progress is not judged again, but by its hash.
-        let image = self.verified(running, 0);
+        // A forged trial is no way below the counter.
+        let floor = self.floor(state);
+        let image = self.verified(running, floor);
         if image.is_none_or(|image| image.digest != state.update) {
             self.fail(state, Reason::Invalid);
             return Ok(None);

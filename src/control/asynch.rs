@@ -61,7 +61,7 @@ impl<F: NorFlash, H: Sha256> Handle<'_, F, H, Async> {
     /// The same.
     pub async fn status(&mut self) -> Result<BootStatus, Error<F::Error>> {
         self.load().await?;
-        Ok(BootStatus::of(self.log.state, self.strategy))
+        Ok(BootStatus::of(self.log.state, self.strategy, self.runs_in))
     }
 
     /// As the blocking [`try_next`](crate::Control::try_next).

@@ -88,7 +88,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     /// None today: what cannot be read is no record.
     pub fn status(&mut self) -> Result<BootStatus, Error<F::Error>> {
         self.load()?;
-        Ok(BootStatus::of(self.log.state, self.strategy))
+        Ok(BootStatus::of(self.log.state, self.strategy, self.runs_in))
     }
 
     /// Asks the boot stage to try, at the next reset, the image that `receipt` is for. A power cut leaves it asked or
@@ -111,7 +111,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image is on trial or confirmed, and
     /// the next call tells. [`Error::NotOnTrial`]
-    /// after [`reject`](Self::reject). [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`confirm_by`](Self::confirm_by).
+    /// after [`reject`](Self::reject), and by an image that is not the one on trial ([`runs_in`](Self::runs_in)). [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`confirm_by`](Self::confirm_by).
     pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         match self.confirmation().map_err(Stop::widen)? {

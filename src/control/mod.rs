@@ -92,10 +92,18 @@ impl BootReason {
             (_, None) => Self::Confirmed,
         }
     }
+
+    /// Why the image in `slot` runs. It may be another than the records say: an attempt that could not be recorded was none.
+    pub(crate) fn seen_from(slot: Slot, state: &State, strategy: Strategy) -> Self {
+        if state.tries_another(slot, strategy) {
+            return Self::Reverted(Reason::NotConfirmed);
+        }
+        Self::of(state)
+    }
 }
 
 impl BootStatus {
-    fn of(state: Option<State>, strategy: Strategy) -> Self {
+    fn of(state: Option<State>, strategy: Strategy, runs_in: Option<Slot>) -> Self {
         let recorded = state.is_some();
         let state = state.unwrap_or(State::new(Slot::A, 0));
         let update = match state.phase {
@@ -105,9 +113,10 @@ impl BootStatus {
             Phase::Trial => UpdateState::Trial,
             Phase::Swapping | Phase::Reverting => UpdateState::Swapping,
         };
+        let running = runs_in.unwrap_or(state.running(strategy));
         Self {
-            reason: BootReason::of(&state),
-            running: state.running(strategy),
+            reason: BootReason::seen_from(running, &state, strategy),
+            running,
             confirmed: state.slot,
             security_counter: state.security_counter,
             update,
@@ -131,6 +140,7 @@ pub struct Handle<'d, F, H, M> {
     log: Log<'d>,
     strategy: Strategy,
     attempts: u8,
+    runs_in: Option<Slot>,
     mode: PhantomData<(H, M)>,
 }
 
@@ -142,6 +152,7 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
             log: Log::new(device.layout(), read, write),
             strategy,
             attempts: device.attempts,
+            runs_in: None,
             mode: PhantomData,
         }
     }
@@ -154,6 +165,9 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
     /// The state in which the running image stays; none if that is so, durably.
     fn confirmation(&self) -> Result<Option<State>, Stop> {
         let Some(state) = self.log.state else { return Ok(None) };
+        if self.runs_in.is_some_and(|slot| state.tries_another(slot, self.strategy)) {
+            return Err(Error::NotOnTrial);
+        }
         let confirmed = state.confirmed(self.strategy)?;
         // A confirmation that was cut, or whose future was dropped, may be read now and not later.
         let doubtful = state.phase == Phase::Confirmed && !self.log.durable;
@@ -175,11 +189,22 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
         Ok(State::new(slot, security_counter))
     }
 
+    /// Says which slot the caller runs in, where images run in either: its own address tells, or what its boot stage handed over.
+    ///
+    /// An attempt that the boot stage could not record is none, and the confirmed image is started, though the records say that the
+    /// other is on trial. With this the confirmed one does not confirm the other, which may never have worked. With swap and with another
+    /// bootloader images run in slot A alone, and this changes nothing.
+    #[must_use]
+    pub fn runs_in(mut self, slot: Slot) -> Self {
+        self.runs_in = Some(slot).filter(|_| self.strategy == Strategy::Select);
+        self
+    }
+
     /// Hashes by `G`.
     #[must_use]
     pub fn hash<G>(self) -> Handle<'d, F, G, M> {
-        let Self { flash, log, strategy, attempts, .. } = self;
-        Handle { flash, log, strategy, attempts, mode: PhantomData }
+        let Self { flash, log, strategy, attempts, runs_in, .. } = self;
+        Handle { flash, log, strategy, attempts, runs_in, mode: PhantomData }
     }
 
     /// Gives the flash back.

@@ -97,15 +97,15 @@ impl<H: Sha256> Machine<'_, H> {
 
     /// All of the image is hashed: it is the signed one, or the slot is void.
     fn compare_image(&mut self, plan: &Plan) -> Result<(), Stop> {
-        if let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Complete) {
-            if hash.finish() != plan.image {
-                if plan.staged {
-                    // Not all of it has arrived: an install goes on where it was.
-                    self.rewind();
-                    return Err(Error::NothingStaged);
-                }
-                self.void();
-            }
+        let Phase::Hash(hash, _) = replace(&mut self.phase, Phase::Stored) else { return Err(NO_SUCH_STEP) };
+        if hash.finish() == plan.image {
+            self.phase = Phase::Complete;
+        } else if plan.staged {
+            // Not all of it has arrived: an install goes on where it was.
+            self.rewind();
+            return Err(Error::NothingStaged);
+        } else {
+            self.void();
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::{
     layout::Strategy,
     records::Phase as Update,
     refusal::Refusal,
-    trust::KeyId,
+    trust::{KeyId, MAX_KEYS},
 };
 
 /// What heads are judged by.
@@ -84,14 +84,19 @@ impl Trust<'_> {
             return Err(Refusal::Unconfirmed);
         }
         let (rotate, root) = (self.rotate(), self.root());
+        let mut ids = [KeyId([0; 8]); MAX_KEYS];
+        for (id, (_, key)) in ids.iter_mut().zip(set.keys()) {
+            *id = key.id::<H>();
+        }
         for old in rotate.iter().chain(&root).chain([&self.sign()]).flat_map(|keys| keys.keys()) {
             let id = old.id::<H>();
-            if set.keys().any(|(_, key)| key != *old && key.id::<H>() == id) {
+            if set.keys().zip(ids).any(|((_, key), own)| key != *old && own == id) {
                 return Err(Refusal::KeyClash { key: id });
             }
         }
-        let threshold = |keys: Option<KeySet<'_>>| keys.map_or(0, |keys| keys.threshold());
-        let needed = [threshold(rotate), set.rotate_threshold, threshold(root)];
+        // Whoever has no rotate keys takes no sets: more than all of them would have to sign.
+        let trusted = rotate.map_or(u8::MAX, |keys| keys.threshold());
+        let needed = [trusted, set.rotate_threshold, root.map_or(0, |keys| keys.threshold())];
         Ok(Some(Tally { needed, valid: [0; 3], of: [false; 3] }))
     }
 

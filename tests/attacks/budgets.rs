@@ -157,6 +157,7 @@ fn a_head_that_goes_on_and_on_ends_by_the_formats_limits_in_few_calls() {
     let (work, outcome) = run(&bench, &mut flash, &endless);
     assert_eq!(outcome, Err(Refusal::TooManyKeySets.into()));
     assert_eq!((work.signatures, work.longest <= MOST), (0, true), "{work:?}");
+    assert!(work.calls <= 16 * usize::from(MAX_KEY_SETS) + 64, "{work:?}");
     assert!(spam.len() * usize::from(MAX_KEY_SETS) < 600_000, "what an attacker can make a device listen to");
 }
 

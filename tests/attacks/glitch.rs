@@ -5,11 +5,11 @@ use lockgate::pack::{Signer, SigningKey};
 use lockgate::sim::Flash;
 use lockgate::wire::ES256;
 use lockgate::{
-    Ack, Block, BootReason, Control, Device, Digest, Error, Machine, PublicKey, Refusal, Sha2, Step, Updater, Verify,
-    P256,
+    Ack, Block, BootReason, Control, Device, Digest, Error, Machine, PublicKey, Reason, Refusal, Sha2, Slot, Step,
+    Updater, Verify, P256,
 };
 
-use crate::common::{device, leak, noise, release, trust, Board, CLASS, SMALL_LAYOUT, VENDOR};
+use crate::common::{boot, device, leak, noise, put, release, trust, Bench, Board, CLASS, SMALL_LAYOUT, VENDOR};
 use crate::kit::{entry, with_entries};
 use crate::records::signed_boot;
 
@@ -25,47 +25,64 @@ impl Verify for Glitched {
 #[test]
 fn a_check_glitched_at_install_is_made_up_for_by_a_boot_stage_that_checks_signatures() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    let mut forged = release(&bench.key, 9, 9, &noise(3000, 66)).bytes().to_vec();
-    // Under the trusted key's id, by nobody.
-    let head = release(&bench.key, 9, 9, &noise(3000, 66)).head().len();
-    forged[head - 64..head].fill(0x55);
-    let mut block = Block::<512>::new();
-    let mut updater: Updater<'_, _, _> = Updater::with_verifier(bench.device, &mut flash, &mut block, Glitched);
-    let receipt = updater.install(&forged[..], |_| ()).unwrap();
-    Control::new(bench.device, &mut flash).try_next(receipt).unwrap();
+    install_glitched(&bench, &mut flash);
     let launch = signed_boot(bench.device, &mut flash).unwrap();
-    assert_eq!((launch.slot, launch.reason), (lockgate::Slot::A, BootReason::Reverted(lockgate::Reason::Invalid)));
+    assert_eq!((launch.slot, launch.reason), (Slot::A, BootReason::Reverted(Reason::Invalid)));
 }
 
 #[test]
 fn a_check_glitched_at_boot_starts_nothing_whose_hash_is_not_the_trailers() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    flash.rot(SMALL_LAYOUT.slot_range(lockgate::Slot::A).start, 0);
+    flash.rot(SMALL_LAYOUT.slot_range(Slot::A).start, 0);
     let mut board = Board::default();
     let outcome = Boot::with_signatures(bench.device, &mut flash, &mut board, Glitched).select();
     assert_eq!(outcome, Err(NoImage::Invalid));
 }
 
+/// A package under the trusted key's id, signed by nobody.
+fn forged(bench: &Bench) -> Vec<u8> {
+    let package = release(&bench.key, 9, 9, &noise(3000, 66));
+    let mut bytes = package.bytes().to_vec();
+    bytes[package.head().len() - 64..package.head().len()].fill(0x55);
+    bytes
+}
+
+/// It was installed where every check of a signature came out as yes, and is to be tried.
+fn install_glitched(bench: &Bench, flash: &mut Flash) {
+    let mut block = Block::<512>::new();
+    let mut updater: Updater<'_, _, _> = Updater::with_verifier(bench.device, &mut *flash, &mut block, Glitched);
+    let receipt = updater.install(&forged(bench)[..], |_| ()).unwrap();
+    Control::new(bench.device, flash).try_next(receipt).unwrap();
+}
+
+#[test]
+fn not_defended_a_check_glitched_at_install_lets_an_image_in_where_the_boot_stage_checks_hashes() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    install_glitched(&bench, &mut flash);
+    assert_eq!(boot(bench.device, &mut flash).unwrap().slot, Slot::B);
+}
+
 #[test]
 fn not_defended_a_check_glitched_both_at_install_and_at_boot_lets_an_image_in() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    let image = noise(3000, 66);
-    crate::common::put(
-        &mut flash,
-        &SMALL_LAYOUT,
-        lockgate::Slot::A,
-        &release(&SigningKey::generate(), 9, 9, &image),
-        &image,
-    );
-    // Only the strangers' key id is in the way: with the trusted one, yes is yes.
+    install_glitched(&bench, &mut flash);
     let mut board = Board::default();
+    assert_eq!(Boot::with_signatures(bench.device, &mut flash, &mut board, Glitched).select().unwrap().slot, Slot::B);
+}
+
+#[test]
+fn not_defended_a_check_glitched_at_boot_starts_what_was_written_into_the_flash() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let image = noise(3000, 66);
+    let mut board = Board::default();
+    // By whoever has no key: a stranger's id is in the way, and a yes is never asked for.
+    put(&mut flash, &SMALL_LAYOUT, Slot::A, &release(&SigningKey::generate(), 9, 9, &image), &image);
     let stranger = Boot::with_signatures(bench.device, flash.clone(), &mut board, Glitched).select();
     assert_eq!(stranger, Err(NoImage::Invalid));
     let package = release(&bench.key, 9, 9, &image);
-    crate::common::put(&mut flash, &SMALL_LAYOUT, lockgate::Slot::A, &package, &image);
-    flash.rot(SMALL_LAYOUT.slot_range(lockgate::Slot::A).end - 1024 + package.head().len() as u32 - 1, 0);
+    put(&mut flash, &SMALL_LAYOUT, Slot::A, &package, &image);
+    flash.rot(SMALL_LAYOUT.slot_range(Slot::A).end - 1024 + package.head().len() as u32 - 1, 0);
     assert!(signed_boot(bench.device, &mut flash).is_err());
-    let mut board = Board::default();
     assert!(Boot::with_signatures(bench.device, &mut flash, &mut board, Glitched).select().is_ok());
 }
 

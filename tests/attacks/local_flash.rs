@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use lockgate::boot::{Boot, CounterStore, NoImage};
+use lockgate::boot::{Boot, Check, CounterStore, NoImage};
 use lockgate::pack::SigningKey;
 use lockgate::sim::{Error as Fault, Flash};
 use lockgate::{BootReason, Control, Error, Slot, P256};
@@ -54,7 +54,7 @@ impl NorFlash for Switched<'_> {
     }
 }
 
-struct Fuses<'c>(&'c Cell<u32>);
+pub struct Fuses<'c>(pub &'c Cell<u32>);
 
 impl CounterStore for Fuses<'_> {
     fn read(&mut self) -> u32 {
@@ -105,6 +105,17 @@ fn an_image_of_the_attackers_own_is_not_started_by_a_boot_stage_that_checks_sign
         flash.poke(log.start, &vec![0xFF; log.len()]);
         assert_eq!(signed_boot(bench.device, &mut flash), Err(NoImage::Invalid));
     }
+}
+
+#[test]
+fn a_boot_stage_that_checks_signatures_checks_at_every_boot_whatever_it_is_told() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    signed_boot(bench.device, &mut flash).unwrap();
+    let image = noise(5000, 66);
+    put(&mut flash, &SMALL_LAYOUT, Slot::A, &release(&SigningKey::generate(), 9, 9, &image), &image);
+    let mut board = Board::default();
+    let stage = Boot::with_signatures(bench.device, &mut flash, &mut board, P256).check(Check::Trial);
+    assert_eq!({ stage }.select(), Err(NoImage::Invalid));
 }
 
 #[test]

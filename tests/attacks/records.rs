@@ -1,5 +1,7 @@
 //! The attacker who writes the records: states and checkpoints forged by the letter of `docs/records.md`, checks and all.
 
+use std::cell::Cell;
+
 use lockgate::boot::{Boot, Launch, NoImage};
 use lockgate::pack::{Package, SigningKey};
 use lockgate::sim::{records, Flash, StrideUse};
@@ -8,6 +10,7 @@ use lockgate::{BootReason, Control, Device, Layout, Refusal, Slot, P256};
 
 use crate::common::{ask, boot, device, noise, put, release, sha256, Board, SMALL_LAYOUT, SWAP_LAYOUT};
 use crate::kit::offer;
+use crate::local_flash::Fuses;
 
 /// Of a geometry with units of 4 bytes.
 const UNIT: usize = 4;
@@ -15,6 +18,7 @@ const STRIDE: usize = 64;
 const CONFIRMED: u8 = 0;
 const RECEIVING: u8 = 1;
 const PENDING: u8 = 2;
+const SWAPPING: u8 = 3;
 const TRIAL: u8 = 4;
 
 pub fn signed_boot(device: &Device<'_>, flash: &mut Flash) -> Result<Launch, NoImage> {
@@ -145,6 +149,46 @@ fn forged_records_start_nothing_unsigned_where_the_boot_stage_checks_signatures(
         let launch = signed_boot(bench.device, &mut flash).expect("the signed image");
         assert_eq!(launch.slot, Slot::A, "phase {phase}");
     }
+}
+
+#[test]
+fn forged_records_are_no_way_below_an_outside_counter() {
+    let image =
+        |flash: &Flash, launch: Launch, image: &[u8]| flash.bytes()[launch.address as usize..].starts_with(image);
+    for layout in [&SMALL_LAYOUT, &SWAP_LAYOUT] {
+        let swap = !layout.swap_range().is_empty();
+        let (bench, flash) = device(layout);
+        let (old, new) = (noise(5000, 3), noise(6000, 4));
+        let (older, newer) = (release(&bench.key, 2, 4, &old), release(&bench.key, 3, 5, &new));
+        for phase in [CONFIRMED, RECEIVING, PENDING, SWAPPING, TRIAL] {
+            let mut flash = flash.clone();
+            // With swap the image on trial is in slot A.
+            let (first, second) = if swap && phase == TRIAL { (Slot::B, Slot::A) } else { (Slot::A, Slot::B) };
+            put(&mut flash, layout, first, &newer, &new);
+            put(&mut flash, layout, second, &older, &old);
+            let slot = u8::from(!swap && [CONFIRMED, RECEIVING].contains(&phase));
+            let state = State { start: 3, counters: [0, 0], phase, slot, step: 0, limit: 255, update: Some(&older) };
+            state.forge(layout, &mut flash);
+            let fuses = Cell::new(5);
+            for _ in 0..3 {
+                let mut board = Board::default();
+                let stage = Boot::with_signatures(bench.device, &mut flash, &mut board, P256).counter(Fuses(&fuses));
+                let launch = { stage }.select();
+                assert!(
+                    launch.is_err() || image(&flash, launch.unwrap(), &new),
+                    "phase {phase}, swap {swap}: {launch:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn not_defended_forged_records_keep_a_device_from_starting() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let state = State { start: 3, counters: [u32::MAX, 0], phase: CONFIRMED, slot: 0, step: 0, limit: 0, update: None };
+    state.forge(&SMALL_LAYOUT, &mut flash);
+    assert_eq!(signed_boot(bench.device, &mut flash), Err(NoImage::Invalid));
 }
 
 #[test]

@@ -60,6 +60,20 @@ fn an_image_that_failed_its_trials_is_not_taken_again() {
 }
 
 #[test]
+fn not_defended_resets_during_a_trial_have_a_genuine_image_refused_from_then_on() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let package = release(&bench.key, 1, 2, &noise(3000, 2));
+    ask(&bench, &mut flash, &package);
+    // Before it could show that it works, each time.
+    for attempt in 1..=3 {
+        assert_eq!(boot(bench.device, &mut flash).unwrap().reason, BootReason::Trial { attempt, limit: 3 });
+    }
+    assert_eq!(boot(bench.device, &mut flash).unwrap().reason, BootReason::Reverted(Reason::NotConfirmed));
+    assert_eq!(offer(bench.device, &mut flash, package.bytes()), Err(Refusal::FailedBefore.into()));
+    assert!(offer(&bench.device.allow_failed(), &mut flash, package.bytes()).is_ok(), "unless the application says so");
+}
+
+#[test]
 fn no_update_starts_while_the_running_image_is_on_trial() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     ask(&bench, &mut flash, &release(&bench.key, 1, 2, &noise(3000, 2)));

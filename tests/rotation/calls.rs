@@ -8,12 +8,12 @@ use embassy_futures::block_on;
 use embedded_io::Write;
 use lockgate::pack::{Signer, SigningKey};
 use lockgate::sim::Flash;
-use lockgate::{asynch, Block, Error, Keyring, Machine, Refusal, Sha2, Updater};
+use lockgate::{asynch, Block, Device, Error, Keyring, Machine, Refusal, Sha2, Updater};
 
 use crate::common::counted::{hashed, Counted};
 use crate::common::driver::{complete, drive};
-use crate::common::{noise, release};
-use crate::kit::{send, sign_unchecked, Field, SELECT};
+use crate::common::{noise, release, trust, CLASS, VENDOR};
+use crate::kit::{send, sign_unchecked, Field, People, SELECT};
 
 #[test]
 fn a_restart_after_any_step_brings_no_revoked_key_back() {
@@ -135,28 +135,49 @@ fn a_keyring_that_is_lent_late_is_not_taken_for_the_trusted_set() {
     drop(updater.finish().unwrap());
 }
 
-#[test]
-fn entries_of_a_set_are_looked_at_one_in_a_call() {
-    let mut field = Field::new(&SELECT, false);
-    let mut set = field.people.set(1, &[0, 1, 2, 3], &[0, 1, 2, 3]);
-    set.rotate_threshold = 1;
-    let mut strangers: Vec<SigningKey> = (0..32).map(|_| SigningKey::generate()).collect();
-    let mut signers: Vec<&mut dyn Signer> = strangers.iter_mut().map(|key| key as &mut dyn Signer).collect();
-    let bytes = sign_unchecked(&set, &mut signers);
+/// The most bytes that one call hashed until the package was refused, and why it was.
+fn longest_call(device: &Device<'_>, flash: &mut Flash, bytes: &[u8]) -> (usize, Error) {
     let (mut block, mut ring) = (Block::<2048>::new(), Keyring::new());
-    let mut machine = Machine::<Counted>::new(&field.device, &mut block, 4).keyring(&mut ring);
-    assert!(drive(&mut machine, &mut field.flash, &[], usize::MAX).is_none());
-    let (mut rest, mut longest) = (&bytes[..], 0);
-    let refusal = loop {
+    let mut machine = Machine::<Counted>::new(device, &mut block, 4).keyring(&mut ring);
+    assert!(drive(&mut machine, flash, &[], usize::MAX).is_none());
+    let (mut rest, mut longest) = (bytes, 0);
+    loop {
         hashed();
         let fed = machine.feed(rest);
         longest = longest.max(hashed());
         match fed {
             Ok(taken) => rest = &rest[taken..],
-            Err(error) => break error,
+            Err(error) => return (longest, error),
         }
-    };
+    }
+}
+
+/// A set of eight keys that 32 strangers have signed.
+fn by_strangers(people: &People) -> Vec<u8> {
+    let mut set = people.set(1, &[0, 1, 2, 3], &[0, 1, 2, 3]);
+    set.rotate_threshold = 1;
+    let mut strangers: Vec<SigningKey> = (0..32).map(|_| SigningKey::generate()).collect();
+    let mut signers: Vec<&mut dyn Signer> = strangers.iter_mut().map(|key| key as &mut dyn Signer).collect();
+    sign_unchecked(&set, &mut signers)
+}
+
+#[test]
+fn entries_of_a_set_are_looked_at_one_in_a_call() {
+    let mut field = Field::new(&SELECT, false);
+    let bytes = by_strangers(&field.people);
+    let (longest, refusal) = longest_call(&field.device, &mut field.flash, &bytes);
     assert_eq!(refusal, Refusal::TooFewSignatures { valid: 0, needed: 1 }.into());
-    // The body, and the ids of its keys against those of the trusted set.
-    assert!(longest <= 4 * 8 * 65 + 700, "{longest} bytes");
+    // The body, the ids of its keys twice, and those of the trusted keys.
+    assert!(longest <= 18 * 65 + 700, "{longest} bytes");
+}
+
+#[test]
+fn no_call_hashes_more_than_4_kb_of_a_set_however_many_keys_are_trusted() {
+    let people = People::new();
+    let both: Vec<&SigningKey> = people.sign.iter().chain(&people.rotate).collect();
+    let device = Device::new(&SELECT, VENDOR, CLASS, trust(1, &both)).rotate_keys(trust(1, &both)).rooted();
+    let mut field = Field::of(people.clone(), device, false);
+    let (longest, refusal) = longest_call(&field.device, &mut field.flash, &by_strangers(&people));
+    assert_eq!(refusal, Refusal::TooFewSignatures { valid: 0, needed: 1 }.into());
+    assert!((2048..4096).contains(&longest), "{longest} bytes");
 }

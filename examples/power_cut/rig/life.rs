@@ -3,7 +3,7 @@
 use embedded_io::Write;
 use lockgate::boot::{Boot, Launch, NoImage, Platform};
 use lockgate::sim::Error as Fault;
-use lockgate::{Block, BootReason, BootStatus, Control, Error, Refusal, Slot, Updater};
+use lockgate::{Block, BootReason, BootStatus, Control, Error, Refusal, Slot, UpdateState, Updater};
 
 use super::cuts::Chip;
 use super::model::Model;
@@ -116,7 +116,15 @@ impl<C: Chip> Cycle<'_, '_, C> {
         };
         let image = self.image_in(launch.slot)?;
         if failed {
-            // What the boot stage could not record it may do again; it hangs this time.
+            // What the boot stage could not record it may do again; it hangs this time, or takes itself for the one on trial.
+            let mut control = Control::new(self.world.device, &mut *self.chip);
+            let status = control.status()?;
+            if status.update == UpdateState::Trial && status.running != launch.slot {
+                match control.runs_in(launch.slot).confirm() {
+                    Err(Error::NotOnTrial) => {}
+                    other => broken!("{:?} runs, and confirms the other: {other:?}", launch),
+                }
+            }
             return Err(Stop::Failed("an operation of the boot stage".into()));
         }
         let trial = matches!(launch.reason, BootReason::Trial { .. });

@@ -12,7 +12,7 @@ use super::trust::Trust;
 use crate::block::copy;
 use crate::digest::{digest, Digest, Sha256};
 use crate::refusal::Refusal;
-use crate::trust::Verdict;
+use crate::trust::{Signers, Verdict};
 #[cfg(feature = "rotation")]
 use crate::wire::KEY_SET_DOMAIN;
 use crate::wire::{
@@ -53,7 +53,8 @@ pub(crate) struct Head {
     section_left: u16,
     key_sets: u8,
     entries: u8,
-    valid: u8,
+    /// Of an update.
+    signers: Signers,
     /// Signatures that were checked, and the sum of what came of it.
     checked: u8,
     verdict: Verdict,
@@ -76,7 +77,7 @@ impl Head {
             section_left: 0,
             key_sets: 0,
             entries: 0,
-            valid: 0,
+            signers: Signers::default(),
             checked: 0,
             verdict: Verdict::NONE,
             previous: None,

@@ -106,10 +106,10 @@ impl Head {
             self.kept_end = self.filled;
             return;
         }
-        if self.valid < keys.sign().threshold() {
+        if self.signers.count() < keys.sign().threshold() {
             self.kept_end = self.filled;
         }
-        self.valid = self.valid.saturating_add(1);
+        self.signers.add(self.signer().unwrap_or(u8::MAX));
     }
 
     /// Valid signatures, and how many are needed.
@@ -118,7 +118,7 @@ impl Head {
         if let Some(tally) = &self.key_set {
             return tally.shortest();
         }
-        (self.valid, keys.sign().threshold())
+        (self.signers.count(), keys.sign().threshold())
     }
 
     /// Whether the threshold is met by checks that came out well: looked at once more before anything is done for it.
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(head.tally(&trust), (1, 1), "counted");
         assert!(!head.is_proven(&trust), "and not believed");
         head.verdict = Verdict::NONE;
-        (head.valid, head.checked) = (1, 0);
+        head.checked = 0;
         assert!(!head.is_proven(&trust), "nor without a check");
     }
 }
