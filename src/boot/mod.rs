@@ -61,7 +61,8 @@ pub trait Platform {
     /// a bootloader should leave it running.
     fn arm_watchdog(&mut self);
 
-    /// Called after every erase and every 4096 bytes that are copied or hashed, and before signatures are checked. (A wrapper
+    /// Called before every record, after every erase and every 4096 bytes of an exchange, every 4096 bytes that are hashed, and before
+    /// signatures are checked. (On a flash that fails a record may take several erases. A wrapper
     /// around the [`Verify`](crate::Verify) can feed it between two signatures.)
     fn feed_watchdog(&mut self) {}
 

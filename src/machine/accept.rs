@@ -241,4 +241,13 @@ mod tests {
         assert_eq!(machine.adopt(), Err(Error::NothingStaged));
         assert!(!machine.is_offered(), "it is forgotten");
     }
+
+    #[cfg(feature = "rotation")]
+    #[test]
+    fn a_key_set_that_a_skipped_branch_completed_is_not_taken() {
+        let mut block = Block::<512>::new();
+        let mut machine: Machine<'_, Sha2> = Machine::new(&DEVICE, &mut block, 4);
+        machine.phase = Phase::Head(Head::unproven());
+        assert_eq!(machine.take_key_set(), Err(Refusal::TooFewSignatures { valid: 0, needed: 1 }));
+    }
 }

@@ -122,18 +122,20 @@ fn a_boot_stage_that_checks_signatures_checks_at_every_boot_whatever_it_is_told(
 fn a_signed_trailer_is_judged_and_used_from_one_reading() {
     // Genuine while it is judged, forged from the n-th read on: whatever n, what is started was hashed against the digest
     // that was signed.
-    let (bench, mut genuine) = device(&SMALL_LAYOUT);
-    let image = noise(5000, 66);
-    let evil = release(&SigningKey::generate(), 9, 9, &image);
-    let mut forged = genuine.clone();
-    put(&mut forged, &SMALL_LAYOUT, Slot::A, &evil, &image);
-    let reads = genuine.counters().reads;
-    signed_boot(bench.device, &mut genuine).unwrap();
-    let reads = (genuine.counters().reads - reads) as u32;
-    for after in 0..reads {
-        let switched = Switched { genuine: &mut genuine, forged: &mut forged, after };
-        let outcome = Boot::with_signatures(bench.device, switched, &mut Board::default(), P256).select();
-        assert_eq!(outcome.map(|launch| launch.slot), Err(NoImage::Invalid), "switched at read {after} of {reads}");
+    for layout in [&SMALL_LAYOUT, &SWAP_LAYOUT] {
+        let (bench, mut genuine) = device(layout);
+        let image = noise(5000, 66);
+        let evil = release(&SigningKey::generate(), 9, 9, &image);
+        let mut forged = genuine.clone();
+        put(&mut forged, layout, Slot::A, &evil, &image);
+        let reads = genuine.counters().reads;
+        signed_boot(bench.device, &mut genuine).unwrap();
+        let reads = (genuine.counters().reads - reads) as u32;
+        for after in 0..reads {
+            let switched = Switched { genuine: &mut genuine, forged: &mut forged, after };
+            let outcome = Boot::with_signatures(bench.device, switched, &mut Board::default(), P256).select();
+            assert_eq!(outcome.map(|launch| launch.slot), Err(NoImage::Invalid), "switched at read {after} of {reads}");
+        }
     }
 }
 

@@ -34,6 +34,16 @@ fn another_devices_package_is_refused_before_an_erase() {
 }
 
 #[test]
+fn not_defended_components_of_different_releases_are_taken_together() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let (radio, mut its_flash) = (bench.device.component(1), flash.clone());
+    let ninth = genuine(&bench, Update::new(VENDOR, CLASS, Version::new(9, 0, 0, 0), 9));
+    let second = genuine(&bench, Update::new(VENDOR, CLASS, Version::new(2, 0, 0, 0), 2).component(1));
+    assert!(offer(bench.device, &mut flash, ninth.bytes()).is_ok());
+    assert!(offer(&radio, &mut its_flash, second.bytes()).is_ok());
+}
+
+#[test]
 fn an_older_release_is_refused_though_it_was_signed() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     // What runs has version 1.0 and counter 1.

@@ -133,9 +133,9 @@ fn a_rooted_device_takes_no_set_that_its_boot_stage_would_not_believe() {
     );
 }
 
-#[test]
-fn a_rooted_boot_stage_believes_no_set_that_was_written_into_its_flash() {
-    // The same device, but for its root, lets another set in: what it stores is what an attacker with a clip writes.
+/// A rooted device in whose flash an attacker has written a set of his own, and an update by it that waits for its trial. (The same
+/// device, but for its root, lets another set in: what it stores is what whoever has a clip writes.)
+fn with_a_set_that_was_written() -> (Field, Device<'static>) {
     let mut field = rooted();
     let honest = field.device;
     let attackers = Device::new(&SELECT, VENDOR, CLASS, trust(1, &[&field.people.sign[0]]));
@@ -144,10 +144,25 @@ fn a_rooted_boot_stage_believes_no_set_that_was_written_into_its_flash() {
     let update = field.people.update(2, 1);
     let receipt = field.send(&[set], update.bytes()).unwrap();
     Control::new(&field.device, &mut field.flash).try_next(receipt).unwrap();
-    let mut unrooted = Field { flash: field.flash.clone(), people: People::new(), ..field };
-    assert!(matches!(unrooted.boot().unwrap().reason, BootReason::Trial { .. }), "believed as it is stored");
+    (field, honest)
+}
+
+#[test]
+fn a_rooted_boot_stage_believes_no_set_that_was_written_into_its_flash() {
+    let (mut field, honest) = with_a_set_that_was_written();
     field.device = honest;
     assert_eq!(field.boot().unwrap().reason, BootReason::Reverted(Reason::Invalid));
+}
+
+#[test]
+fn not_defended_a_set_that_was_written_into_the_flash_is_believed_by_boot_stages_that_are_not_rooted() {
+    // Nor by a root where signatures are not checked.
+    for (rooted, signatures) in [(false, true), (false, false), (true, false)] {
+        let (mut field, honest) = with_a_set_that_was_written();
+        field.device = if rooted { honest } else { field.device };
+        field.signatures = signatures;
+        assert!(matches!(field.boot().unwrap().reason, BootReason::Trial { .. }), "rooted {rooted}, {signatures}");
+    }
 }
 
 /// Arithmetic that is glitched wherever this key is asked for.

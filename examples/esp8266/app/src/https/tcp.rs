@@ -5,7 +5,7 @@ use core::cell::Cell;
 use board::clock::Clock;
 use board::watchdog;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::iface::{Config, Interface, PollIngressSingleResult, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::Device;
 use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::time::Instant;
@@ -14,6 +14,9 @@ use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Address};
 /// Bytes of the receive window, and of what is sent at once: a request, and TLS's part of a handshake.
 const RECEIVE: usize = 1024;
 const SEND: usize = 256;
+
+/// Frames that are taken at once, before the watchdog is fed and the time looked at: a network can be flooded.
+const FRAMES: usize = 8;
 
 /// Milliseconds without a byte after which a connection is given up.
 const SILENCE: u64 = 20_000;
@@ -95,7 +98,15 @@ impl<'a, D: Device> Network<'a, D> {
     pub(super) fn poll(&mut self) -> u64 {
         watchdog::feed();
         let now = self.clock.ms();
-        self.interface.poll(Instant::from_millis(now.cast_signed()), &mut self.device, &mut self.sockets);
+        let instant = Instant::from_millis(now.cast_signed());
+        self.interface.poll_maintenance(instant);
+        for _ in 0..FRAMES {
+            let taken = self.interface.poll_ingress_single(instant, &mut self.device, &mut self.sockets);
+            if taken == PollIngressSingleResult::None {
+                break;
+            }
+        }
+        self.interface.poll_egress(instant, &mut self.device, &mut self.sockets);
         now
     }
 
