@@ -2,8 +2,9 @@
 """Which lines of the device's side tests and fuzzing reach together; writes the tables of docs/coverage.md.
 
     tests/coverage.py                  builds, runs all tests of the library, replays seeds and corpora, writes
-    tests/coverage.py --tests          the tests alone
-    tests/coverage.py --report         from what the last run left
+    tests/coverage.py --tests          the tests alone, and prints
+    tests/coverage.py --fuzz           the fuzz targets alone, beside what the tests left; writes
+    tests/coverage.py --report         runs nothing; writes
 
 Asks for a nightly compiler with the component llvm-tools, and for cargo-fuzz. A corpus is what fuzz/long.py leaves in fuzz/corpus."""
 
@@ -12,7 +13,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "coverage.md"
 TARGET = ROOT / "target" / "coverage"
 PROFILES = TARGET / "profiles"
-OBJECTS = TARGET / "objects.json"
+KINDS = ("tests", "fuzz")
 HOST_SIDE = ("src/pack/", "src/sim/")
 SKIPPED_TESTS = ("receipts",)  # they run the compiler, and nothing of the library
 
@@ -40,8 +40,16 @@ def environment(kind):
     }
 
 
+def afresh(kind, programs):
+    """Forgets what earlier programs of this kind have reached."""
+    PROFILES.mkdir(parents=True, exist_ok=True)
+    for profile in PROFILES.glob(f"{kind}-*.profraw"):
+        profile.unlink()
+    (TARGET / f"{kind}.json").write_text(json.dumps(programs))
+
+
 def run_tests():
-    """Runs the library's tests; gives their programs."""
+    """Runs the library's tests."""
     command = ["cargo", "+nightly", "test", "-p", "lockgate", "--lib", "--tests"]
     listed = subprocess.run([*command, "--no-run", "--message-format=json"], cwd=ROOT, env=environment("tests"), check=True,
                             stdout=subprocess.PIPE, text=True).stdout
@@ -49,29 +57,29 @@ def run_tests():
     for message in map(json.loads, listed.splitlines()):
         if message.get("executable") and message["target"]["name"] not in SKIPPED_TESTS and message["profile"]["test"]:
             programs.append(message["executable"])
+    afresh("tests", programs)
     for program in programs:
         subprocess.run([program, "--quiet"], cwd=ROOT, env=environment("tests"), check=True, stdout=subprocess.DEVNULL)
-    return programs
 
 
 def replay():
-    """Runs each fuzz target once over its seeds and its corpus; gives the programs."""
+    """Runs each fuzz target once over its seeds and its corpus."""
     subprocess.run(["cargo", "+nightly", "fuzz", "build", "-s", "none"], cwd=ROOT, env=environment("fuzz"), check=True)
     listed = subprocess.run(["cargo", "+nightly", "fuzz", "list"], cwd=ROOT, check=True, capture_output=True, text=True)
-    programs = []
-    for target in listed.stdout.split():
-        program = next((TARGET / "fuzz").glob(f"*/release/{target}"))
+    programs = {target: str(next((TARGET / "fuzz").glob(f"*/release/{target}"))) for target in listed.stdout.split()}
+    afresh("fuzz", list(programs.values()))
+    for target, program in programs.items():
         inputs = [path for kind in ("seeds", "corpus") if (path := ROOT / "fuzz" / kind / target).is_dir()]
         subprocess.run([program, "-runs=0", *inputs], cwd=ROOT, env=environment("fuzz"), check=True,
                        stderr=subprocess.DEVNULL)
-        programs.append(str(program))
-    return programs
 
 
-def counts(programs):
-    """How often each line of the device's side was run, by file."""
+def counts(kinds):
+    """How often each line of the device's side was run by programs of these kinds, by file."""
     profile = TARGET / "all.profdata"
-    subprocess.run([tool("llvm-profdata"), "merge", "-sparse", *PROFILES.glob("*.profraw"), "-o", profile], check=True)
+    programs = [program for kind in kinds for program in json.loads((TARGET / f"{kind}.json").read_text())]
+    profiles = [profile for kind in kinds for profile in PROFILES.glob(f"{kind}-*.profraw")]
+    subprocess.run([tool("llvm-profdata"), "merge", "-sparse", *profiles, "-o", profile], check=True)
     objects = [word for program in programs[1:] for word in ("-object", program)]
     exported = subprocess.run(
         [tool("llvm-cov"), "export", "-format=lcov", f"-instr-profile={profile}", programs[0], *objects],
@@ -129,14 +137,16 @@ def tables(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tests", action="store_true", help="without the fuzz targets, and without writing")
-    parser.add_argument("--report", action="store_true", help="run nothing")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--tests", action="store_true", help="the tests alone; writes nothing")
+    which.add_argument("--fuzz", action="store_true", help="the fuzz targets alone; the tests' lines are those of the last run")
+    which.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
-    if not options.report:
-        shutil.rmtree(PROFILES, ignore_errors=True)
-        programs = run_tests() + ([] if options.tests else replay())
-        OBJECTS.write_text(json.dumps(programs))
-    written = tables(counts(json.loads(OBJECTS.read_text())))
+    if not (options.fuzz or options.report):
+        run_tests()
+    if not (options.tests or options.report):
+        replay()
+    written = tables(counts(KINDS[:1] if options.tests else KINDS))
     if options.tests:
         print(written)
         return

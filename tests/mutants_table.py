@@ -117,8 +117,8 @@ mutant(
 )
 mutant(
     "an image on trial is started again unverified", SELECT,
-    "let image = self.verified(running, 0);",
-    "let image = self.trailer(running, 0);",
+    "let image = self.verified(running, floor);",
+    "let image = self.trailer(running, floor);",
     *BOTH,
 )
 mutant(
