@@ -104,6 +104,20 @@ fn every_encoding_becomes_the_image_on_every_write_unit() {
     installs::<4, 32>(uniform!("read 32", 64 x 1024, write 4), 5003);
 }
 
+#[test]
+fn a_patch_of_chunks_that_are_empty_is_decoded_to_its_end() {
+    let bench = Bench::new(&SMALL_LAYOUT);
+    // By hand: the image is four bytes of what runs, behind more empty chunks than one step of the decoder takes.
+    let old = noise(3000, 8);
+    let patch = [&[0, 4, 0][..], &[0; 3 * 200], &[4, 0, 0, 0, 0, 0, 0]].concat();
+    let (payload, new) = Payload::patch(&old, patch).unwrap();
+    assert_eq!(new, old[..4]);
+    let package = pack(&bench, &payload, 512);
+    let mut flash = flash::<4, 1>(&bench, &package, &old, &new);
+    let receipt = install::<4, 1, 512>(&bench, &mut flash, running(&old), package.bytes(), 100).unwrap();
+    bench.assert_installed(&flash, &package, &new, &receipt);
+}
+
 #[track_caller]
 fn refused<const N: usize>(payload: &Payload, running: Running, expected: impl Fn(&Refusal) -> bool) {
     let bench = Bench::new(&SMALL_LAYOUT);

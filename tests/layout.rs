@@ -19,6 +19,7 @@ fn a_good_layout_says_where_everything_is() {
     assert_eq!((layout.target(Slot::A), layout.target(Slot::B)), (Slot::B, Slot::B), "a swap receives in B");
     let select = good().check();
     assert_eq!((select.target(Slot::A), select.target(Slot::B)), (Slot::B, Slot::A));
+    assert_eq!((select.boot_range(), select.records_range()), (0..1024, 1024..4096));
 }
 
 #[test]
@@ -53,6 +54,8 @@ refused! {
     a_slot_with_no_room_for_its_trailer: Layout::new(&CHIP).records(0..2048).slots(2048..3072, 0x3000..0x5000), "slot A";
     a_swap_between_slots_of_two_sizes: good().slots(4096..0x2000, 0x3000..0x5000).swap(0x5000..0x6000), "same size";
     a_swap_area_under_another_bootloader: good().swap(0x5000..0x6000).foreign(), "swap area";
+    a_key_store_of_two_places: good().slots(0x3000..0x5000, 0x5000..0x7000).keys(4096..0x3000), "three places";
+    a_key_store_over_mixed_sectors: Layout::new(&CHIP).records(0..2048).slots(0x3000..0x5000, 0x5000..0x7000).keys(2048..0x3000), "key store needs equal";
     a_swap_across_mixed_sectors: Layout::new(&CHIP).records(0..2048).slots(2048..0x3000, 0x3000..0x5800 + 0x800).swap(0x6000..0x7000), "swap needs slots";
 }
 
@@ -105,4 +108,15 @@ fn a_flash_whose_addresses_do_not_fit_32_bits() {
 fn records_over_small_sectors_behind_a_large_one() {
     const MIXED: Geometry = Geometry::new("mixed", &[Run { count: 1, size: 2048 }, Run { count: 120, size: 512 }], 4);
     let _ = Layout::new(&MIXED).records(0..2560).slots(2560..22_528, 22_528..42_496).check();
+}
+
+#[test]
+fn small_sectors_hold_records_from_two_kibibytes_on() {
+    const SMALL: Geometry = Geometry::new("small", &[Run { count: 128, size: 128 }], 4);
+    let records = |bytes| {
+        let layout = Layout::new(&SMALL).records(0..bytes).slots(4096..0x2000, 0x2000..0x3000);
+        std::panic::catch_unwind(|| layout.check().records_range())
+    };
+    assert_eq!(records(2048).unwrap(), 0..2048);
+    assert!(records(1024).is_err() && records(2048 + 128).is_err());
 }
