@@ -275,7 +275,7 @@ fn an_image_that_runs_in_place_of_the_one_on_trial_does_not_confirm_it() {
     let mut control = Control::new(bench.device, &mut flash).runs_in(launch.slot);
     let status = control.status().unwrap();
     assert_eq!((status.running, status.reason), (launch.slot, launch.reason));
-    assert_eq!(control.confirm(), Err(Error::NotOnTrial));
+    assert_eq!((control.confirm(), control.reject()), (Err(Error::NotOnTrial), Err(Error::NotOnTrial)));
     // Nor does it hear of it later: the trial goes on.
     let launch = boot(bench.device, &mut flash).unwrap();
     assert_eq!((launch.slot, launch.reason), (Slot::B, BootReason::Trial { attempt: 2, limit: 3 }));
@@ -283,6 +283,26 @@ fn an_image_that_runs_in_place_of_the_one_on_trial_does_not_confirm_it() {
     assert_eq!(control.status().unwrap().reason, launch.reason);
     control.confirm().unwrap();
     assert_eq!(control.status().unwrap().confirmed, Slot::B);
+}
+
+#[test]
+fn an_image_that_was_started_as_a_fallback_is_told_so_though_it_could_not_be_recorded() {
+    let (bench, mut flash) = device(&SMALL_LAYOUT);
+    let package = release(&bench.key, 1, 2, &noise(7000, 2));
+    let mut block = Block::<512>::new();
+    let _receipt = Updater::new(bench.device, &mut flash, &mut block).install(package.bytes(), |_| ()).unwrap();
+    flash.rot(SMALL_LAYOUT.slot_range(Slot::A).start, 0);
+    let launch = Boot::new(bench.device, Protected(&mut flash, 2048), &mut Board::default()).select().unwrap();
+    assert_eq!((launch.slot, launch.reason), (Slot::B, BootReason::Reverted(Reason::Fallback)));
+    let status = Control::new(bench.device, &mut flash).runs_in(launch.slot).status().unwrap();
+    assert_eq!(
+        (status.running, status.reason, status.confirmed),
+        (Slot::B, launch.reason, Slot::A),
+        "not recorded yet"
+    );
+    let launch = boot(bench.device, &mut flash).unwrap();
+    let status = Control::new(bench.device, &mut flash).runs_in(launch.slot).status().unwrap();
+    assert_eq!((status.running, status.reason, status.confirmed), (Slot::B, launch.reason, Slot::B), "now it is");
 }
 
 #[test]

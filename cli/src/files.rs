@@ -80,7 +80,7 @@ impl<'b> Prepared<'b> {
         match fs::metadata(path) {
             Ok(old) if old.is_dir() => return Err(Failure::io(path, "cannot be written: it is a directory")),
             Ok(old) if !old.is_file() => return Ok(Self::Special(bytes)),
-            Ok(_) if holds_private_key(path).map_err(cannot)? => {
+            Ok(_) if holds_private_key(path)? => {
                 return Err(Failure::io(path, "holds a private key, which is not written over: name another output"))
             }
             _ => {}
@@ -114,11 +114,17 @@ impl<'b> Prepared<'b> {
     }
 }
 
-/// Whether a private key stands anywhere in the file: behind certificates, or a block of curve parameters.
-fn holds_private_key(path: &Path) -> std::io::Result<bool> {
-    let mut text = Zeroizing::new(Vec::new());
-    File::open(path)?.take(MAX_TEXT).read_to_end(&mut text)?;
-    Ok(text.windows(17).any(|window| window == b" PRIVATE KEY-----" || window == b"BEGIN PRIVATE KEY"))
+/// Whether the file is text with a private key in it, behind certificates or curve parameters perhaps. (Code that reads keys holds the
+/// words as well.)
+fn holds_private_key(path: &Path) -> Result<bool, Failure> {
+    let text = load(path, MAX_FILE)?;
+    let is_key = text.windows(17).any(|window| window == b" PRIVATE KEY-----" || window == b"BEGIN PRIVATE KEY");
+    Ok(is_key && is_text(&text))
+}
+
+/// Whether it is nothing but text.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
 }
 
 /// Refuses a name that is taken, before work is done for a file that [`NewFile`] would refuse.

@@ -39,7 +39,7 @@ fn container(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// Whether it is nothing but text, with a PEM in it: code may well carry a certificate along.
 fn is_pem(bytes: &[u8]) -> bool {
-    bytes.is_ascii() && !bytes.contains(&0) && bytes.windows(11).any(|window| window == b"-----BEGIN ")
+    files::is_text(bytes) && bytes.windows(11).any(|window| window == b"-----BEGIN ")
 }
 
 /// Whether the first line is `mark` and hexadecimal bytes whose sum is `sum`: code may well begin with a
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(what(b":00000001FF"), Some("an Intel HEX file"));
         assert_eq!(what(b"S00600004844521B\n"), Some("a Motorola S-record file"));
         assert_eq!(what(&MAGIC), Some("a lockgate package"));
-        assert_eq!(what(b"Bag Attributes\n-----BEGIN EC PRIVATE KEY-----\n"), Some("a PEM file"));
+        assert_eq!(what("Schl\u{fc}ssel\n-----BEGIN EC PRIVATE KEY-----\n".as_bytes()), Some("a PEM file"));
         assert_eq!(what(b"\x12\0\0-----BEGIN CERTIFICATE-----\n"), None, "code that holds one");
         for image in [&b""[..], b":", b":-)", b":020000040800F3\n", b"S0", b"UF2\n", b"\x7fEL", b"\xe9\x03\x02\x40"] {
             assert_eq!(what(image), None, "{}", image.escape_ascii());

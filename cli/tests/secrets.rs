@@ -39,6 +39,15 @@ fn a_private_key_is_its_owners_alone_and_never_overwritten() {
 }
 
 #[test]
+fn a_package_of_code_that_reads_keys_is_written_over() {
+    let desk = Desk::new();
+    desk.write("image.bin", b"\0\x20\x01\x08-----BEGIN EC PRIVATE KEY-----\0-----BEGIN PRIVATE KEY-----\0");
+    for _ in 0..2 {
+        desk.package();
+    }
+}
+
+#[test]
 fn a_private_key_given_for_an_image_is_not_packed() {
     let desk = Desk::new();
     for key in ["a.pem", "b.pem"] {

@@ -125,7 +125,7 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOnTrial`]. [`Error::Flash`] or [`Error::Records`] if it could not be written: [`status`](Self::status) tells.
+    /// [`Error::NotOnTrial`], also by an image that is not the one on trial ([`runs_in`](Self::runs_in)). [`Error::Flash`] or [`Error::Records`] if it could not be written: [`status`](Self::status) tells.
     pub fn reject(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         self.write(self.rejection().map_err(Stop::widen)?)

@@ -93,12 +93,14 @@ impl BootReason {
         }
     }
 
-    /// Why the image in `slot` runs. It may be another than the records say: an attempt that could not be recorded was none.
+    /// Why the image in `slot` runs. It may be another than the records say: what the boot stage decided it may not have been able to
+    /// record.
     pub(crate) fn seen_from(slot: Slot, state: &State, strategy: Strategy) -> Self {
-        if state.tries_another(slot, strategy) {
-            return Self::Reverted(Reason::NotConfirmed);
+        match (state.running(strategy) == slot, state.phase) {
+            (true, _) => Self::of(state),
+            (false, Phase::Trial) => Self::Reverted(state.reason.unwrap_or(Reason::NotConfirmed)),
+            (false, _) => Self::Reverted(Reason::Fallback),
         }
-        Self::of(state)
     }
 }
 
@@ -175,7 +177,8 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
     }
 
     fn rejection(&self) -> Result<State, Stop> {
-        self.log.state.ok_or(Error::NotOnTrial)?.rejected()
+        let other = |state: &State| self.runs_in.is_some_and(|slot| state.tries_another(slot, self.strategy));
+        self.log.state.filter(|state| !other(state)).ok_or(Error::NotOnTrial)?.rejected()
     }
 
     /// The first state.
@@ -189,11 +192,15 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
         Ok(State::new(slot, security_counter))
     }
 
-    /// Says which slot the caller runs in, where images run in either: its own address tells, or what its boot stage handed over.
+    /// Says which slot the caller runs in, where images run in either: what its boot stage handed over, or the address it is linked
+    /// for, if that differs between the slots.
     ///
-    /// An attempt that the boot stage could not record is none, and the confirmed image is started, though the records say that the
-    /// other is on trial. With this the confirmed one does not confirm the other, which may never have worked. With swap and with another
-    /// bootloader images run in slot A alone, and this changes nothing.
+    /// A flash that fails while the boot stage decides leaves records of what was before. An attempt that could not be recorded is
+    /// none: the confirmed image is started, though the records say that the other is on trial. With this the confirmed one neither
+    /// confirms the other, which may never have worked, nor gives it up. And where [`status`](crate::Control::status) says
+    /// [`Reason::Fallback`] and `confirmed` is another slot, the next boot has that to record before an update may start: an updater
+    /// goes by the records, and would erase what runs. With swap and with another bootloader images run in slot A alone, and this
+    /// changes nothing.
     #[must_use]
     pub fn runs_in(mut self, slot: Slot) -> Self {
         self.runs_in = Some(slot).filter(|_| self.strategy == Strategy::Select);

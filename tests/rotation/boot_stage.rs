@@ -155,8 +155,8 @@ fn a_rooted_boot_stage_believes_no_set_that_was_written_into_its_flash() {
 }
 
 #[test]
-fn not_defended_a_set_that_was_written_into_the_flash_is_believed_by_boot_stages_that_are_not_rooted() {
-    // Nor by a root where signatures are not checked.
+fn not_defended_a_set_that_was_written_into_the_flash_is_believed_without_root_or_signatures() {
+    // A root is no help where only hashes are checked.
     for (rooted, signatures) in [(false, true), (false, false), (true, false)] {
         let (mut field, honest) = with_a_set_that_was_written();
         field.device = if rooted { honest } else { field.device };

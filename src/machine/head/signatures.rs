@@ -197,6 +197,8 @@ mod tests {
         head.checked = 1;
         head.count(&trust);
         assert_eq!(head.tally(&trust), (1, 1), "counted");
+        head.count(&trust);
+        assert_eq!(head.tally(&trust), (1, 1), "one key, once");
         assert!(!head.is_proven(&trust), "and not believed");
         head.verdict = Verdict::NONE;
         head.checked = 0;
