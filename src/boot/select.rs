@@ -36,7 +36,15 @@ impl<F: NorFlash, P: Platform, J: Judge, C: CounterStore, H: Sha256> Boot<'_, F,
             let start = match state.phase {
                 Phase::Confirmed | Phase::Receiving => self.confirmed(&mut state)?,
                 Phase::Pending => self.pending(&mut state)?,
-                Phase::Swapping | Phase::Reverting => self.exchange(&mut state).map(|()| None)?,
+                Phase::Swapping | Phase::Reverting if self.strategy() == Strategy::Swap => {
+                    self.exchange(&mut state)?;
+                    None
+                }
+                // No device without a spare sector writes this.
+                Phase::Swapping | Phase::Reverting => {
+                    self.fail(&mut state, Reason::Invalid);
+                    None
+                }
                 Phase::Trial => self.trial(&mut state)?,
             };
             if let Some(slot) = start {

@@ -56,6 +56,10 @@ struct State<'p> {
 }
 
 impl State<'_> {
+    /// What runs in slot A is confirmed.
+    const BLANK: Self =
+        Self { start: 3, counters: [0, 0], phase: CONFIRMED, slot: 0, step: 0, extent: 0, limit: 0, update: None };
+
     /// Appends it, and sees to it that it is believed.
     fn forge(&self, layout: &Layout, flash: &mut Flash) {
         self.append(layout, flash);
@@ -111,16 +115,7 @@ fn a_forged_checkpoint_is_found_by_the_final_hash_and_the_next_try_completes() {
     let [place, start] = [(offset as u32).to_le_bytes(), [9, 0, 0, 0]];
     let checkpoint = [&[3, 1][..], &start[..2], &place, &place, &hash.0].concat();
     forge(&SMALL_LAYOUT, &mut flash, &checkpoint);
-    let receiving = State {
-        start: 9,
-        counters: [1, 2],
-        phase: RECEIVING,
-        slot: 0,
-        step: 0,
-        extent: 0,
-        limit: 0,
-        update: Some(&package),
-    };
+    let receiving = State { start: 9, counters: [1, 2], phase: RECEIVING, update: Some(&package), ..State::BLANK };
     receiving.forge(&SMALL_LAYOUT, &mut flash);
     assert_eq!(records(&SMALL_LAYOUT, &mut flash).checkpoint.map(|held| held.offset), Some(offset as u32));
 
@@ -143,16 +138,7 @@ fn a_device_that_records_no_checkpoints_believes_no_forged_one() {
     put(&mut flash, &SMALL_LAYOUT, Slot::B, &package, &noise(9000, 66));
     let place = 8192u32.to_le_bytes();
     forge(&SMALL_LAYOUT, &mut flash, &[&[3, 1, 9, 0][..], &place, &place, &[7; 32]].concat());
-    let receiving = State {
-        start: 9,
-        counters: [1, 2],
-        phase: RECEIVING,
-        slot: 0,
-        step: 0,
-        extent: 0,
-        limit: 0,
-        update: Some(&package),
-    };
+    let receiving = State { start: 9, counters: [1, 2], phase: RECEIVING, update: Some(&package), ..State::BLANK };
     receiving.forge(&SMALL_LAYOUT, &mut flash);
     assert!(offer(&never, &mut flash, package.bytes()).is_ok());
 }
@@ -162,8 +148,7 @@ fn forged_records_start_nothing_unsigned_where_the_boot_stage_checks_signatures(
     for (phase, slot) in [(CONFIRMED, 1), (PENDING, 0), (TRIAL, 0), (RECEIVING, 1)] {
         let (bench, mut flash) = device(&SMALL_LAYOUT);
         let evil = evil(&mut flash, &SMALL_LAYOUT);
-        let state =
-            State { start: 3, counters: [0, 0], phase, slot, step: 0, extent: 0, limit: 3, update: Some(&evil) };
+        let state = State { phase, slot, limit: 3, update: Some(&evil), ..State::BLANK };
         state.forge(&SMALL_LAYOUT, &mut flash);
         let launch = signed_boot(bench.device, &mut flash).expect("the signed image");
         assert_eq!(launch.slot, Slot::A, "phase {phase}");
@@ -186,18 +171,18 @@ fn forged_records_are_no_way_below_an_outside_counter() {
             put(&mut flash, layout, first, &newer, &new);
             put(&mut flash, layout, second, &older, &old);
             let slot = u8::from(!swap && [CONFIRMED, RECEIVING].contains(&phase));
-            let state =
-                State { start: 3, counters: [0, 0], phase, slot, step: 0, extent: 6, limit: 255, update: Some(&older) };
+            let state = State { phase, slot, extent: 6, limit: 255, update: Some(&older), ..State::BLANK };
             state.forge(layout, &mut flash);
             let fuses = Cell::new(5);
             for _ in 0..3 {
                 let mut board = Board::default();
                 let stage = Boot::with_signatures(bench.device, &mut flash, &mut board, P256).counter(Fuses(&fuses));
                 let launch = { stage }.select();
-                assert!(
-                    launch.is_err() || image(&flash, launch.unwrap(), &new),
-                    "phase {phase}, swap {swap}: {launch:?}"
-                );
+                match launch {
+                    Ok(launch) => assert!(image(&flash, launch, &new), "phase {phase}, swap {swap}: {launch:?}"),
+                    // What would come back lies where no exchange has put it.
+                    Err(why) => assert!(swap && phase == TRIAL, "phase {phase}, swap {swap}: {why}"),
+                }
             }
         }
     }
@@ -206,16 +191,7 @@ fn forged_records_are_no_way_below_an_outside_counter() {
 #[test]
 fn not_defended_forged_records_keep_a_device_from_starting() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
-    let state = State {
-        start: 3,
-        counters: [u32::MAX, 0],
-        phase: CONFIRMED,
-        slot: 0,
-        step: 0,
-        extent: 0,
-        limit: 0,
-        update: None,
-    };
+    let state = State { counters: [u32::MAX, 0], ..State::BLANK };
     state.forge(&SMALL_LAYOUT, &mut flash);
     assert_eq!(signed_boot(bench.device, &mut flash), Err(NoImage::Invalid));
 }
@@ -224,8 +200,7 @@ fn not_defended_forged_records_keep_a_device_from_starting() {
 fn not_defended_forged_records_start_anything_with_a_right_hash_where_signatures_are_not_checked() {
     let (bench, mut flash) = device(&SMALL_LAYOUT);
     evil(&mut flash, &SMALL_LAYOUT);
-    let state =
-        State { start: 3, counters: [0, 0], phase: CONFIRMED, slot: 1, step: 0, extent: 0, limit: 0, update: None };
+    let state = State { slot: 1, ..State::BLANK };
     state.forge(&SMALL_LAYOUT, &mut flash);
     assert_eq!(boot(bench.device, &mut flash).map(|launch| launch.slot), Ok(Slot::B));
 }
@@ -240,8 +215,7 @@ fn not_defended_forged_records_lower_a_counter_that_is_kept_nowhere_else() {
     let older = release(&bench.key, 3, 2, &noise(4000, 4));
     let refused = Refusal::SecurityCounter { package: 2, device: 5 };
     assert_eq!(offer(bench.device, &mut flash, older.bytes()), Err(refused.into()));
-    let state =
-        State { start: 9, counters: [0, 0], phase: CONFIRMED, slot: 1, step: 0, extent: 0, limit: 0, update: None };
+    let state = State { start: 9, slot: 1, ..State::BLANK };
     state.forge(&SMALL_LAYOUT, &mut flash);
     assert!(offer(bench.device, &mut flash, older.bytes()).is_ok());
 }
@@ -281,7 +255,7 @@ fn no_forged_state_panics_or_starts_what_the_keys_did_not_sign() {
                 phase: field[3] % 6,
                 slot: field[4] % 2,
                 step: u16::from(field[5] % 40),
-                extent: 0,
+                extent: u32::from(field[8] % 8),
                 limit: field[6] % 4,
                 update: Some(&package).filter(|_| field[7] % 4 > 0),
             };
