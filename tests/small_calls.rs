@@ -6,7 +6,6 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use common::driver::drive;
 use common::{ask, boot, device, noise, put, release, trust, Bench, CLASS, SMALL, SMALL_LAYOUT, SWAP_LAYOUT, VENDOR};
-use embedded_io::Write;
 use lockgate::boot::{Boot, Launch, NoImage, Platform};
 use lockgate::pack::SigningKey;
 use lockgate::serial::{Decoder, Port, Receiver};
@@ -100,19 +99,6 @@ fn an_answer_that_fits_no_step_changes_nothing() {
     assert_eq!(machine.status().stage, Stage::Verified);
     let receipt = machine.receipt().unwrap();
     assert_eq!(receipt.security_counter(), 2);
-}
-
-#[test]
-fn a_flash_that_was_shared_at_the_very_end_is_looked_at_again() {
-    let (bench, mut flash) = device(&SMALL_LAYOUT);
-    let package = release(&bench.key, 1, 2, &noise(3000, 2));
-    let mut block = Block::<512>::new();
-    let mut updater = Updater::new(bench.device, &mut flash, &mut block);
-    updater.write_all(package.bytes()).unwrap();
-    assert_eq!(updater.status().stage, Stage::Stored);
-    let _ = updater.flash();
-    let receipt = updater.finish().unwrap();
-    assert_eq!(receipt.image_size(), 3000);
 }
 
 #[test]

@@ -61,25 +61,10 @@ fn a_private_key_given_for_an_image_is_not_packed() {
 #[test]
 fn a_file_that_never_ends_is_not_read_to_the_end_in_a_short_ones_place() {
     let desk = Desk::new();
-    for arguments in [
-        &["keys", "rotate", "/dev/zero", "--add-sign", "c.pub.pem", "--key", "b.pem", "-o", "x.lgk"][..],
-        &[
-            "keys",
-            "new",
-            "-o",
-            "x.json",
-            "--vendor",
-            VENDOR,
-            "--class",
-            CLASS,
-            "--sign",
-            "/dev/zero",
-            "--rotate",
-            "b.pem",
-        ],
-        &["map", "--geometry", "/dev/zero"],
-    ] {
-        let said = desk.run(arguments).bad(2);
+    let new = format!("keys new -o x.json --vendor {VENDOR} --class {CLASS} --sign /dev/zero --rotate b.pem");
+    let rotate = "keys rotate /dev/zero --add-sign c.pub.pem --key b.pem -o x.lgk";
+    for line in [&new, rotate, "map --geometry /dev/zero"] {
+        let said = desk.run(&line.split(' ').collect::<Vec<_>>()).bad(2);
         assert_eq!(said, "error: /dev/zero: longer than 1 MiB: not a text file of the expected kind\n");
     }
 }

@@ -111,7 +111,8 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// [`Error::Flash`] or [`Error::Records`] if it could not be written: the image is on trial or confirmed, and
     /// the next call tells. [`Error::NotOnTrial`]
-    /// after [`reject`](Self::reject), and by an image that is not the one on trial ([`runs_in`](Self::runs_in)). [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`confirm_by`](Self::confirm_by).
+    /// after [`reject`](Self::reject), and by an image that is not the one on trial ([`runs_in`](Self::runs_in)).
+    /// [`Error::Misuse`] with [`Strategy::Foreign`](crate::Strategy::Foreign): [`confirm_by`](Self::confirm_by).
     pub fn confirm(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         match self.confirmation().map_err(Stop::widen)? {
@@ -125,7 +126,8 @@ impl<F: NorFlash, H: Sha256> Control<'_, F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotOnTrial`], also by an image that is not the one on trial ([`runs_in`](Self::runs_in)). [`Error::Flash`] or [`Error::Records`] if it could not be written: [`status`](Self::status) tells.
+    /// [`Error::NotOnTrial`], also by an image that is not the one on trial ([`runs_in`](Self::runs_in)). [`Error::Flash`] or
+    /// [`Error::Records`] if it could not be written: [`status`](Self::status) tells.
     pub fn reject(&mut self) -> Result<(), Error<F::Error>> {
         self.load()?;
         self.write(self.rejection().map_err(Stop::widen)?)

@@ -167,9 +167,7 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
     /// The state in which the running image stays; none if that is so, durably.
     fn confirmation(&self) -> Result<Option<State>, Stop> {
         let Some(state) = self.log.state else { return Ok(None) };
-        if self.runs_in.is_some_and(|slot| state.tries_another(slot, self.strategy)) {
-            return Err(Error::NotOnTrial);
-        }
+        self.judge(&state)?;
         let confirmed = state.confirmed(self.strategy)?;
         // A confirmation that was cut, or whose future was dropped, may be read now and not later.
         let doubtful = state.phase == Phase::Confirmed && !self.log.durable;
@@ -177,8 +175,18 @@ impl<'d, F, H, M> Handle<'d, F, H, M> {
     }
 
     fn rejection(&self) -> Result<State, Stop> {
-        let other = |state: &State| self.runs_in.is_some_and(|slot| state.tries_another(slot, self.strategy));
-        self.log.state.filter(|state| !other(state)).ok_or(Error::NotOnTrial)?.rejected()
+        let state = self.log.state.ok_or(Error::NotOnTrial)?;
+        self.judge(&state)?;
+        state.rejected()
+    }
+
+    /// Whoever runs in the place of the image on trial decides nothing of it.
+    fn judge(&self, state: &State) -> Result<(), Stop> {
+        let stands_in = self.runs_in.is_some_and(|slot| slot != state.running(self.strategy));
+        if stands_in && state.phase == Phase::Trial {
+            return Err(Error::NotOnTrial);
+        }
+        Ok(())
     }
 
     /// The first state.

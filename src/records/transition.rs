@@ -149,11 +149,6 @@ impl State {
         self.phase == Phase::Trial && self.reason == Some(Reason::Rejected)
     }
 
-    /// Whether an image is on trial, and in another slot than this.
-    pub(crate) fn tries_another(&self, slot: Slot, strategy: Strategy) -> bool {
-        self.phase == Phase::Trial && self.running(strategy) != slot
-    }
-
     /// The slot of the image that runs.
     pub(crate) fn running(&self, strategy: Strategy) -> Slot {
         match (self.phase, strategy) {
